@@ -1,0 +1,575 @@
+"""The derivative table: each rule once, as the plain NumPy formula from a calculus book.
+
+A rule answers: if the loss changes by g per unit of the output y, by how much does it change per
+unit of this argument?  Rules are called as `rule(g, y, *args, **kwargs)` with the arguments of the
+forward call, one rule for each argument (None: no derivative exists), and see nothing else.
+Given arrays, a rule computes the gradient; given Tensors, the same formula records a graph, so
+gradients can be differentiated again.  A rule that looked inside a Tensor would lose that order.
+
+Where ufuncs broadcast, a rule may return the broadcast shape: the walk sums it back.
+
+    RULES       function -> its rules; for a function of any number of arguments: index -> rule
+    COMPOSED    function -> the same function written with others that have rules
+    PLAIN       functions without a derivative, answered with plain arrays
+    primitive   adds an operation of one's own
+"""
+
+import functools
+import operator
+from string import ascii_letters
+
+import numpy as np
+
+RULES = {}
+
+
+def dispatch(fn, args, kwargs):
+    """Call fn; tensor.py puts its own function here, which looks for Tensors among the args."""
+    return fn(*args, **kwargs)
+
+
+
+def primitive(*rules):
+    """Turn a NumPy function into a differentiable operation: `@primitive(rule, rule, ...)`.
+
+    Formula: each rule is `(g, y, *args, **kwargs) -> gradient`, g and y of the output's shape, the
+    result of the argument's shape; None for an argument without derivative; one callable
+    `index -> rule` marked by `each(...)` for any number of arguments.  Arrays and Tensors go in as
+    positional arguments, everything else by keyword.  Write rules with NumPy functions and
+    operators only: then they hold for Tensors too, and so does the second order.
+
+    >>> import numpy as np, microloss as ml
+    >>> @ml.primitive(lambda g, y, x: g * (1 - y * y))
+    ... def my_tanh(x):
+    ...     return np.tanh(x)
+    >>> x = ml.Tensor([0.0, 1.0], requires_grad=True)
+    >>> my_tanh(x).sum().backward()
+    >>> x.grad.round(4).tolist()
+    [1.0, 0.42]
+    """
+    if len(rules) == 1 and isinstance(rules[0], each):
+        rules = rules[0]
+
+    def register(fn):
+        RULES[fn] = rules
+        if isinstance(rules, tuple) and None in rules:
+
+            def call(*args, **kwargs):
+                check_constants(fn, args)
+                return dispatch(fn, args, kwargs)
+
+        else:
+
+            def call(*args, **kwargs):
+                return dispatch(fn, args, kwargs)
+
+        return functools.update_wrapper(call, fn)
+
+    return register
+
+
+def check_constants(fn, args):
+    """Refuse a Tensor that wants a gradient where fn has none to give."""
+    for i, (rule, arg) in enumerate(zip(RULES[fn], args)):
+        if rule is None and getattr(arg, "requires_grad", False):
+            raise TypeError(
+                f"{fn.__name__}: argument {i} has no derivative; pass t.data if it is a constant"
+            )
+
+
+class each:
+    """The rules of a function of any number of arguments: `each(make)`, `make(i)` is the i-th."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __getitem__(self, index):
+        return self.make(index)
+
+
+# ---- shapes --------------------------------------------------------------------------------------
+
+
+def unbroadcast(g, shape):
+    """Sum g over the axes along which an argument of `shape` was repeated by broadcasting."""
+    lead = len(g.shape) - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1
+    )
+    return g.sum(axis=axes).reshape(shape) if axes else g
+
+
+def normalized(axis, ndim):
+    """The axes meant by NumPy's `axis` argument, as non-negative integers."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int | np.integer) else axis
+    return tuple(operator.index(a) % ndim for a in axes)
+
+
+def unreduce(g, a, axis):
+    """Give the reduced axes back to g, with length 1, so that it broadcasts against a."""
+    if axis is None:
+        return g.reshape((1,) * len(a.shape))
+    axes = normalized(axis, len(a.shape))
+    return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape)))
+
+
+def spread(g, a, axis):
+    """Hand g to every element that was reduced over `axis`."""
+    return broadcast(unreduce(g, a, axis), shape=a.shape)
+
+
+def along(axis, index, ndim):
+    """The index that applies `index` to one axis and takes all of the others."""
+    return (slice(None),) * (axis % ndim) + (index,)
+
+
+# ---- primitives that NumPy writes as syntax or with nested operands ------------------------------
+
+
+def is_basic(index):
+    """Whether an index of slices and integers (or one mask) meets each element at most once."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) == 1 and isinstance(parts[0], np.ndarray) and parts[0].dtype == bool:
+        return True
+    return all(
+        part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
+        for part in parts
+    )
+
+
+@primitive(lambda g, y, a, *, shape: unbroadcast(g, a.shape))
+def broadcast(a, *, shape):
+    """np.broadcast_to as a copy, which for small arrays is several times faster than the view."""
+    out = np.empty(shape, a.dtype)
+    out[...] = a
+    return out
+
+
+@primitive(lambda g, y, a, *, index: scatter_add(g, index=index, shape=a.shape))
+def getitem(a, *, index):
+    """a[index]"""
+    return a[index]
+
+
+@primitive(lambda g, y, a, *, index, shape: getitem(g, index=index))
+def scatter_add(a, *, index, shape):
+    """The adjoint of getitem: zeros of `shape`, a added at `index`; repeated indices add up."""
+    out = np.zeros(shape, a.dtype)
+    if is_basic(index):
+        out[index] = a
+    else:
+        np.add.at(out, index, a)
+    return out
+
+
+@primitive(each(lambda i: lambda g, y, *arrays, axis, starts: getitem(
+    g, index=along(axis, slice(starts[i], starts[i + 1]), len(g.shape)))))
+def join(*arrays, axis, starts):
+    """np.concatenate with the arrays as arguments; the i-th begins at starts[i]."""
+    return np.concatenate(arrays, axis=axis)
+
+
+@primitive(each(lambda i: lambda g, y, *arrays, axis: getitem(
+    g, index=along(axis, i, len(g.shape)))))
+def stack(*arrays, axis):
+    """np.stack with the arrays as arguments."""
+    return np.stack(arrays, axis=axis)
+
+
+def between(a, low, high):
+    return (a >= (-np.inf if low is None else low)) & (a <= (np.inf if high is None else high))
+
+
+@primitive(
+    lambda g, y, a, low, high: g * between(a, low, high),
+    lambda g, y, a, low, high: g * ((a < low) & between(low, None, high)),
+    lambda g, y, a, low, high: g * ((a > high) | ~between(high, low, None)),
+)
+def clip(a, low, high):
+    """np.clip, which passes the gradient at its bounds, as PyTorch's clamp does."""
+    return np.clip(a, low, high)
+
+
+def einsum_rule(i):
+    """einsum's derivative is an einsum of g with the other operands.
+
+    A letter that only this operand has was summed out: ones give it its length back.  A letter that
+    this operand has twice read a diagonal: an identity matrix puts g back on it.
+    """
+
+    def rule(g, y, *operands, terms, out):
+        others = [(term, a) for j, (term, a) in enumerate(zip(terms, operands)) if j != i]
+        factors = [(out, g), *others]
+        known = set(out).union(*(term for term, _ in others))
+        fresh = (letter for letter in ascii_letters if letter not in "".join([*terms, out]))
+        target = ""
+        for letter, size in zip(terms[i], operands[i].shape):
+            if letter in target:
+                twin = next(fresh)
+                factors.append((letter + twin, np.eye(size)))
+                letter = twin
+            elif letter not in known:
+                factors.append((letter, np.ones(size)))
+            target += letter
+        return einsum(*(a for _, a in factors), terms=[term for term, _ in factors], out=target)
+
+    return rule
+
+
+@primitive(each(einsum_rule))
+def einsum(*operands, terms, out):
+    """np.einsum with the operands as arguments and one explicit subscript term for each."""
+    return np.einsum(",".join(terms) + "->" + out, *operands, optimize=len(operands) > 2)
+
+
+# ---- rules of more than one line -----------------------------------------------------------------
+
+
+def power_exponent(g, y, a, p):
+    """y log a: 0 where a is 0, undefined (nan) where a is negative."""
+    log = np.log(np.where(a > 0, a, 1))
+    return g * np.where(a < 0, np.nan, y * log)
+
+
+def extremum(g, y, a, axis=None, keepdims=False):
+    """The largest (or smallest) elements share g equally."""
+    ties = a == unreduce(y, a, axis)
+    return ties * (unreduce(g, a, axis) / np.sum(ties, axis=axis, keepdims=True, dtype=a.dtype))
+
+
+def prod(g, y, a, axis=None, keepdims=False):
+    """The product of the other elements: y / a, or spelled out where a zero forbids it."""
+    if np.all(a != 0):
+        return unreduce(g * y, a, axis) / a
+    axes = normalized(axis, len(a.shape))
+    rest = tuple(i for i in range(len(a.shape)) if i not in axes)
+    rows = np.transpose(a, rest + axes).reshape((*[a.shape[i] for i in rest], 1, -1))
+    n = rows.shape[-1]
+    others = np.prod(np.where(np.eye(n, dtype=bool), 1, rows), axis=-1)
+    others = others.reshape([a.shape[i] for i in rest + axes])
+    return unreduce(g, a, axis) * np.transpose(others, np.argsort(rest + axes))
+
+
+def var(g, y, a, axis=None, ddof=0, keepdims=False):
+    n = a.size // max(y.size, 1) - ddof
+    return unreduce(g * (2 / n), a, axis) * (a - np.mean(a, axis=axis, keepdims=True))
+
+
+def std(g, y, a, axis=None, ddof=0, keepdims=False):
+    """The gradient is 0 where all elements are equal, as for a norm at zero."""
+    n = a.size // max(y.size, 1) - ddof
+    centred = a - np.mean(a, axis=axis, keepdims=True)
+    return unreduce(g / (n * np.where(y == 0, 1, y)), a, axis) * centred
+
+
+def cumsum(g, y, a, axis=None):
+    if axis is None:
+        return np.flip(np.cumsum(np.flip(g, 0), axis=0), 0).reshape(a.shape)
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+def matmul_left(g, y, a, b):
+    if b.ndim == 1:
+        return g[..., None] * b
+    return g @ b.mT if a.ndim > 1 else (b @ g[..., None])[..., 0]
+
+
+def matmul_right(g, y, a, b):
+    if a.ndim == 1:
+        return a[:, None] * g[..., None, :] if b.ndim > 1 else g * a
+    return a.mT @ g if b.ndim > 1 else (a.mT @ g[..., None])[..., 0]
+
+
+def solve_left(g, y, a, b):
+    u = np.linalg.solve(a.mT, g)
+    outer = u[..., :, None] * y[..., None, :] if b.ndim == 1 else u @ y.mT
+    return unbroadcast(-outer, a.shape)
+
+
+def solve_right(g, y, a, b):
+    return unbroadcast(np.linalg.solve(a.mT, g), b.shape)
+
+
+def transpose(g, y, a, axes=None):
+    return np.transpose(g, None if axes is None else np.argsort(normalized(axes, a.ndim)))
+
+
+def crop(g, y, array, pad_width, mode="constant", constant_values=0):
+    widths = np.broadcast_to(pad_width, (array.ndim, 2))
+    return g[tuple(slice(w[0], w[0] + n) for w, n in zip(widths, array.shape))]
+
+
+def one_less(p):
+    """The exponent of the derivative of a**p; p = 0 would ask for a**-1, infinite at 0, times 0."""
+    if isinstance(p, int | float):
+        return p - 1 if p else 1
+    return np.where(p != 0, p - 1, 1)
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+RULES |= {
+    np.add: (lambda g, y, a, b: g, lambda g, y, a, b: g),
+    np.subtract: (lambda g, y, a, b: g, lambda g, y, a, b: -g),
+    np.multiply: (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+    np.divide: (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+    np.power: (lambda g, y, a, p: g * p * a ** one_less(p), power_exponent),
+    np.negative: (lambda g, y, a: -g,),
+    np.positive: (lambda g, y, a: g,),
+    np.matmul: (matmul_left, matmul_right),
+    # exponentials and logarithms
+    np.exp: (lambda g, y, a: g * y,),
+    np.expm1: (lambda g, y, a: g * (y + 1),),
+    np.exp2: (lambda g, y, a: g * y * float(np.log(2)),),
+    np.log: (lambda g, y, a: g / a,),
+    np.log1p: (lambda g, y, a: g / (1 + a),),
+    np.log2: (lambda g, y, a: g / (a * float(np.log(2))),),
+    np.log10: (lambda g, y, a: g / (a * float(np.log(10))),),
+    # log(0 + 0): both shares are 0, not exp(-inf + inf)
+    np.logaddexp: (
+        lambda g, y, a, b: g * np.exp(a - np.where(y == -np.inf, 0, y)),
+        lambda g, y, a, b: g * np.exp(b - np.where(y == -np.inf, 0, y)),
+    ),
+    # roots and powers
+    np.sqrt: (lambda g, y, a: g / (2 * y),),
+    np.cbrt: (lambda g, y, a: g / (3 * y * y),),
+    np.square: (lambda g, y, a: g * (2 * a),),
+    np.reciprocal: (lambda g, y, a: -g * y * y,),
+    np.hypot: (
+        lambda g, y, a, b: g * a / np.where(y == 0, 1, y),
+        lambda g, y, a, b: g * b / np.where(y == 0, 1, y),
+    ),
+    # trigonometry
+    np.sin: (lambda g, y, a: g * np.cos(a),),
+    np.cos: (lambda g, y, a: -g * np.sin(a),),
+    np.tan: (lambda g, y, a: g * (1 + y * y),),
+    np.arcsin: (lambda g, y, a: g / np.sqrt(1 - a * a),),
+    np.arccos: (lambda g, y, a: -g / np.sqrt(1 - a * a),),
+    np.arctan: (lambda g, y, a: g / (1 + a * a),),
+    np.arctan2: (
+        lambda g, y, a, b: g * b / (a * a + b * b),
+        lambda g, y, a, b: -g * a / (a * a + b * b),
+    ),
+    np.sinh: (lambda g, y, a: g * np.cosh(a),),
+    np.cosh: (lambda g, y, a: g * np.sinh(a),),
+    np.tanh: (lambda g, y, a: g * (1 - y * y),),
+    np.arcsinh: (lambda g, y, a: g / np.sqrt(a * a + 1),),
+    np.arccosh: (lambda g, y, a: g / np.sqrt(a * a - 1),),
+    np.arctanh: (lambda g, y, a: g / (1 - a * a),),
+    # kinks: |a|'(0) = 0; ties of maximum share, so half of >= and half of >
+    np.absolute: (lambda g, y, a: g * np.sign(a),),
+    np.maximum: (
+        lambda g, y, a, b: (g * (a >= b) + g * (a > b)) * 0.5,
+        lambda g, y, a, b: (g * (b >= a) + g * (b > a)) * 0.5,
+    ),
+    np.minimum: (
+        lambda g, y, a, b: (g * (a <= b) + g * (a < b)) * 0.5,
+        lambda g, y, a, b: (g * (b <= a) + g * (b < a)) * 0.5,
+    ),
+    np.where: (
+        None,
+        lambda g, y, condition, a, b: np.where(condition, g, 0),
+        lambda g, y, condition, a, b: np.where(condition, 0, g),
+    ),
+    # reductions
+    np.sum: (lambda g, y, a, axis=None, keepdims=False: spread(g, a, axis),),
+    np.mean: (
+        lambda g, y, a, axis=None, keepdims=False: spread(g * (y.size / max(a.size, 1)), a, axis),
+    ),
+    np.prod: (prod,),
+    np.max: (extremum,),
+    np.min: (extremum,),
+    np.var: (var,),
+    np.std: (std,),
+    np.cumsum: (cumsum,),
+    # shapes
+    np.reshape: (lambda g, y, a, shape: g.reshape(a.shape),),
+    np.transpose: (transpose,),
+    np.swapaxes: (lambda g, y, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
+    np.moveaxis: (
+        lambda g, y, a, source, destination: np.moveaxis(g, destination, source),
+    ),
+    np.flip: (lambda g, y, m, axis=None: np.flip(g, axis),),
+    np.roll: (lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis),),
+    np.tril: (lambda g, y, m, k=0: np.tril(g, k),),
+    np.triu: (lambda g, y, m, k=0: np.triu(g, k),),
+    np.pad: (crop,),
+    # linear algebra
+    np.linalg.solve: (solve_left, solve_right),
+    np.linalg.inv: (lambda g, y, a: -(y.mT @ g @ y.mT),),
+}
+RULES[np.amax], RULES[np.amin] = RULES[np.max], RULES[np.min]
+
+# The functions whose arguments broadcast against each other, as those of every ufunc do.
+BROADCASTING = {np.where, clip.__wrapped__}
+
+
+# ---- functions written with others ---------------------------------------------------------------
+
+COMPOSED = {}
+
+
+def composes(*functions):
+    """Register a formula for NumPy functions that need no rule of their own."""
+
+    def register(formula):
+        COMPOSED.update(dict.fromkeys(functions, formula))
+        return formula
+
+    return register
+
+
+def moves(fn):
+    """Composition of a function that only moves elements: move their numbers, then gather."""
+
+    def formula(a, *args, **kwargs):
+        numbers = fn(np.arange(a.size).reshape(a.shape), *args, **kwargs)
+        return a.reshape(-1)[numbers]
+
+    return formula
+
+
+COMPOSED |= {fn: moves(fn) for fn in (np.tile, np.repeat, np.rot90, np.take, np.diagonal)}
+COMPOSED |= {
+    np.ravel: lambda a: a.reshape(-1),
+    np.broadcast_to: lambda array, shape: broadcast(array, shape=shape),
+    np.copy: lambda a: +a,
+    np.trace: lambda a, offset=0: np.sum(np.diagonal(a, offset), axis=-1),
+    np.outer: lambda a, b: np.ravel(a)[:, None] * np.ravel(b),
+    np.inner: lambda a, b: np.tensordot(a, b, (-1, -1)) if np.ndim(a) and np.ndim(b) else a * b,
+    np.vstack: lambda tup: np.concatenate([a.reshape(1, -1) if a.ndim < 2 else a for a in tup]),
+    np.hstack: lambda tup: np.concatenate(tup, axis=0 if tup[0].ndim < 2 else 1),
+    np.sort: lambda a, axis=-1: (
+        np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
+        if axis is not None else np.sort(a.reshape(-1))
+    ),
+}
+
+
+@composes(np.concatenate)
+def _concatenate(arrays, axis=0):
+    if axis is None:
+        arrays, axis = [np.ravel(a) for a in arrays], 0
+    starts = np.cumsum([0] + [np.shape(a)[axis] for a in arrays]).tolist()
+    return join(*arrays, axis=axis, starts=starts)
+
+
+@composes(np.stack)
+def _stack(arrays, axis=0):
+    return stack(*arrays, axis=axis)
+
+
+def pieces(fn):
+    """np.split or np.array_split: split the row numbers, then take each run of rows."""
+
+    def formula(ary, indices_or_sections, axis=0):
+        runs = fn(np.arange(ary.shape[axis]), indices_or_sections)
+        return [ary[along(axis, slice(r[0], r[-1] + 1) if r.size else slice(0), ary.ndim)]
+                for r in runs]
+
+    return formula
+
+
+COMPOSED |= {fn: pieces(fn) for fn in (np.split, np.array_split)}
+
+
+@composes(np.clip)
+def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
+@composes(np.expand_dims)
+def _expand_dims(a, axis):
+    axes = normalized(axis, a.ndim + np.size(axis))
+    sizes = iter(a.shape)
+    return a.reshape(tuple(1 if i in axes else next(sizes) for i in range(a.ndim + len(axes))))
+
+
+@composes(np.squeeze)
+def _squeeze(a, axis=None):
+    return a.reshape(np.squeeze(np.empty(a.shape), axis).shape)
+
+
+@composes(np.dot)
+def _dot(a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return np.matmul(a, b) if np.ndim(b) < 3 else np.tensordot(a, b, (-1, -2))
+
+
+@composes(np.tensordot)
+def _tensordot(a, b, axes=2):
+    if isinstance(axes, int):
+        axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
+    left, right = normalized(axes[0], np.ndim(a)), normalized(axes[1], np.ndim(b))
+    letters = [chr(ord("a") + i) for i in range(np.ndim(a) + np.ndim(b))]
+    for i, j in zip(left, right):
+        letters[np.ndim(a) + j] = letters[i]
+    first, second = "".join(letters[: np.ndim(a)]), "".join(letters[np.ndim(a) :])
+    summed = set(first) & set(second)
+    out = "".join(c for c in first + second if c not in summed)
+    return einsum(a, b, terms=[first, second], out=out)
+
+
+@composes(np.einsum)
+def _einsum(subscripts, *operands):
+    """Spell out an ellipsis and an implicit output, then call the primitive."""
+    if not isinstance(subscripts, str):
+        raise TypeError("einsum: pass the subscripts as a string, such as 'ij,jk->ik'")
+    inputs, arrow, out = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum: {len(terms)} terms in {subscripts!r}, {len(operands)} operands")
+    unused = [letter for letter in ascii_letters if letter not in subscripts]
+    extra = [np.ndim(a) - len(t.replace("...", "")) if "..." in t else 0
+             for t, a in zip(terms, operands)]
+    dots = "".join(unused[: max(extra)])
+    terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, extra)]
+    if not arrow:
+        joined = "".join(terms)
+        out = dots + "".join(sorted(c for c in set(joined) - set(dots) if joined.count(c) == 1))
+    out = out.replace("...", dots)
+    sizes = {}
+    for term, a in zip(terms, operands):
+        for letter, size in zip(term, np.shape(a)):
+            sizes[letter] = max(sizes.get(letter, 1), size)
+    # a length 1 that meets a longer axis is broadcast: done first, so that every rule may assume
+    # one length for each letter
+    operands = [
+        a if np.shape(a) == full else np.broadcast_to(a, full)
+        for a, full in ((a, tuple(sizes[c] for c in t)) for t, a in zip(terms, operands))
+    ]
+    return einsum(*operands, terms=terms, out=out)
+
+
+@composes(np.take_along_axis)
+def _take_along_axis(arr, indices, axis=-1):
+    if axis is None:
+        return arr.reshape(-1)[indices]
+    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    grid[axis] = indices
+    return arr[tuple(grid)]
+
+
+@composes(np.diff)
+def _diff(a, n=1, axis=-1):
+    for _ in range(n):
+        a = a[along(axis, slice(1, None), a.ndim)] - a[along(axis, slice(-1), a.ndim)]
+    return a
+
+
+# ---- functions without a derivative --------------------------------------------------------------
+
+PLAIN = {
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+    np.isnan, np.isfinite, np.isinf, np.isneginf, np.isposinf, np.signbit,
+    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.around, np.fix, np.floor_divide,
+    np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
+    np.searchsorted, np.digitize, np.unique, np.isin,
+    np.all, np.any, np.isclose, np.allclose, np.array_equal, np.array_equiv,
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast,
+    np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+}  # fmt: skip

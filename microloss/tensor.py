@@ -1,0 +1,521 @@
+"""Tensor: a NumPy array that remembers how it was made.
+
+NumPy is the API.  `np.exp(t)`, `t * 2` and `t.sum(axis=0)` all end in `record`, which runs the
+NumPy function on the arrays and keeps the function and its arguments.  NumPy hands its own calls
+over through two protocols: `__array_ufunc__` for ufuncs, `__array_function__` for the rest.
+"""
+
+import contextlib
+import functools
+import itertools
+import os
+import sys
+
+import numpy as np
+
+from . import rules
+from .rules import COMPOSED, PLAIN, RULES, check_constants, primitive
+
+__all__ = ["Tensor", "detect_anomaly", "no_grad"]
+
+# Every Tensor gets the next number, so whatever it was made of has a smaller one: numbers sort a
+# graph.  New data renews the number, so an operand younger than its result was changed after use.
+clock = itertools.count()
+recording = True  # False inside no_grad()
+origins = None  # inside detect_anomaly(): number of a Tensor -> where it was made
+NO_OPTIONS = {}
+new = object.__new__
+ndarray = np.ndarray
+
+
+class Tensor:
+    """An array of floats that records operations, so that its gradient can be computed.
+
+    Parameters
+    ----------
+    data : numbers, nested lists or an array, copied.  Floats keep their precision, integers and
+        booleans become float64; strings, objects and complex numbers raise TypeError.
+    requires_grad : whether `backward()` shall collect the derivative with respect to this Tensor.
+    dtype : a floating dtype to convert to.
+
+    Attributes: `data` (the array), `grad` (a plain array, or None before `backward()`),
+    `requires_grad`, `is_leaf`, `op` (name of the operation that made it), and NumPy's `shape`,
+    `ndim`, `size`, `dtype`, `T`, `mT`.
+
+    Arrays used beside Tensors are not copied: do not change them between forward and backward.
+
+    >>> import numpy as np
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = np.sum(x**2) + 1
+    >>> y
+    Tensor(15., op='add')
+    >>> y.backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = (
+        "__weakref__", "_args", "_data", "_fn", "_keeps_grad", "_kwargs", "_number", "_values",
+        "grad", "requires_grad",
+    )  # fmt: skip
+
+    def __init__(self, data, requires_grad: bool = False, *, dtype=None):
+        if isinstance(data, Tensor):
+            raise TypeError("Tensor(data): data is a Tensor already; use it, or data.detach()")
+        array = np.array(data)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"Tensor(data): data must be real numbers, got dtype {array.dtype}: {data!r:.60}"
+            )
+        if dtype is None:
+            dtype = array.dtype if array.dtype.kind == "f" else np.float64
+        elif np.dtype(dtype).kind != "f":
+            raise TypeError(f"Tensor(dtype=...): a floating dtype is needed, got {dtype!r}")
+        self._data = array.astype(dtype, copy=False)
+        self.grad = None
+        self.requires_grad = requires_grad
+        self._fn = self._args = self._values = self._kwargs = None
+        self._number = next(clock)
+        self._keeps_grad = False
+
+    # ---- what it is ------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values.  Assigning (`p.data -= lr * p.grad`) changes them without being recorded.
+
+        A graph that used the old values refuses to run backward.  Writing to elements
+        (`p.data[0] = 1`) cannot be noticed: assign the whole array instead.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, values):
+        if values is not self._data:
+            values = np.asarray(values, self._data.dtype)
+            if values.shape != self._data.shape:
+                raise ValueError(f"data: shape {self.shape} cannot become {values.shape}")
+            self._data = values
+        self._number = next(clock)
+        if self._fn is not None:
+            self._args = self._values = None
+            self._kwargs = "its data was changed"  # for the walk to tell
+
+    shape = property(lambda self: self._data.shape)
+    ndim = property(lambda self: self._data.ndim)
+    size = property(lambda self: self._data.size)
+    dtype = property(lambda self: self._data.dtype)
+    T = property(lambda self: record(np.transpose, (self,)))
+    mT = property(lambda self: record(np.swapaxes, (self, -1, -2)))
+    is_leaf = property(lambda self: self._fn is None, doc="Whether no operation made it.")
+    op = property(
+        lambda self: None if self._fn is None else self._fn.__name__,
+        doc="Name of the operation that made this Tensor, or None for a leaf.",
+    )
+
+    def __repr__(self):
+        text = np.array2string(self._data, prefix="Tensor(", separator=", ")
+        if self._data.dtype != np.float64:
+            text += f", dtype={self._data.dtype}"
+        if self._fn is not None:
+            text += f", op={self.op!r}"
+        elif self.requires_grad:
+            text += ", requires_grad=True"
+        return f"Tensor({text})"
+
+    def __len__(self):
+        return len(self._data)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("a Tensor of shape () has no elements to iterate over")
+        return (self[i] for i in range(len(self)))
+
+    __hash__ = object.__hash__  # identity: == compares elements
+    __float__ = lambda self: float(self._data)
+    __int__ = lambda self: int(self._data)
+    __bool__ = lambda self: bool(self._data)
+
+    def __format__(self, spec):
+        return format(self.item() if self.size == 1 else self._data, spec) if spec else str(self)
+
+    def item(self) -> float:
+        """The value of a one-element Tensor as a Python float, free of the graph."""
+        return self._data.item()
+
+    def tolist(self) -> list:
+        """The values as nested Python lists."""
+        return self._data.tolist()
+
+    def detach(self) -> "Tensor":
+        """A constant Tensor with a copy of these values, outside of the graph."""
+        return Tensor(self._data)
+
+    def retain_grad(self) -> None:
+        """Let `backward()` leave the gradient of this intermediate result in `.grad` too."""
+        self._keeps_grad = True
+
+    # backward() is defined in grad.py, beside the walk that it starts.
+
+    # ---- NumPy's protocols -----------------------------------------------------------------------
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "a Tensor does not turn into an array silently, that would cut it from its graph: use "
+            "t.data (or t.detach()) for the values, np.stack([...]) for a list of Tensors"
+        )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method == "reduce" and ufunc in REDUCTIONS:
+            kwargs = {"axis": 0} | kwargs
+            return self.__array_function__(REDUCTIONS[ufunc], None, inputs, kwargs)
+        if method != "__call__":
+            raise TypeError(f"np.{ufunc.__name__}.{method} has no derivative rule for Tensors")
+        if kwargs:
+            refuse(ufunc, next(iter(kwargs)), ())
+        if ufunc in RULES:
+            return record(ufunc, tuple(map(operand, inputs)))
+        if ufunc in PLAIN:
+            return ufunc(*map(values_of, inputs))
+        raise no_rule(ufunc)
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func in RULES:
+            args, kwargs = arrange(func, args, kwargs)
+            check_constants(func, args)
+            return record(func, args, kwargs)
+        if func in COMPOSED:
+            formula = COMPOSED[func]
+            if not set(kwargs) <= parameters(formula, 0):
+                args, kwargs = arrange(func, args, kwargs, parameters(formula, 0))
+            return formula(*args, **kwargs)
+        if func in PLAIN:
+            return func(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+        raise no_rule(func)
+
+    # ---- indexing --------------------------------------------------------------------------------
+
+    def __getitem__(self, index):
+        for part in index if isinstance(index, tuple) else (index,):
+            if isinstance(part, Tensor):
+                raise TypeError("indices must be integers or masks, not Tensors: use t.data")
+        return record(GETITEM, (self,), {"index": index})
+
+    def __setitem__(self, index, value):
+        raise TypeError(
+            "Tensors are not assigned into, the old values may be needed for a gradient: "
+            "use np.where(mask, a, b), or assign new .data"
+        )
+
+    def astype(self, dtype) -> "Tensor":
+        """The same values in another precision; the gradient comes back in this one."""
+        return astype(self, dtype=dtype)
+
+    # ---- methods that ndarray has ----------------------------------------------------------------
+
+    def sum(self, axis=None, keepdims=False) -> "Tensor":
+        return record(np.sum, (self,), {"axis": axis, "keepdims": keepdims}, ndarray.sum)
+
+    def mean(self, axis=None, keepdims=False) -> "Tensor":
+        return record(np.mean, (self,), {"axis": axis, "keepdims": keepdims}, ndarray.mean)
+
+    def max(self, axis=None, keepdims=False) -> "Tensor":
+        return record(np.max, (self,), {"axis": axis, "keepdims": keepdims}, ndarray.max)
+
+    def min(self, axis=None, keepdims=False) -> "Tensor":
+        return record(np.min, (self,), {"axis": axis, "keepdims": keepdims}, ndarray.min)
+
+    def reshape(self, *shape) -> "Tensor":
+        return record(np.reshape, (self, shape[0] if len(shape) == 1 else shape))
+
+    def transpose(self, *axes) -> "Tensor":
+        axes = axes[0] if len(axes) == 1 else axes or None
+        return record(np.transpose, (self,), {"axes": axes})
+
+    def flatten(self) -> "Tensor":
+        return self.reshape(-1)
+
+    def all(self, axis=None):
+        return np.all(self._data, axis=axis)
+
+    def any(self, axis=None):
+        return np.any(self._data, axis=axis)
+
+
+def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
+    """Run fn on the arrays behind `args`; remember the call if a gradient may be asked for.
+
+    Without any Tensor among the args, the result is that of fn.
+    run : a faster way to the result of fn, such as an ndarray method without np.sum's detour.
+    """
+    tracked = None
+    values = []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            values.append(arg._data)
+            tracked = tracked or arg.requires_grad
+        else:
+            values.append(arg)
+    if tracked is None:
+        return fn(*args, **kwargs)
+    for name in kwargs:
+        if isinstance(kwargs[name], Tensor):
+            raise TypeError(
+                f"{fn.__name__}: the Tensor in {name}= would get no gradient; pass it by position, "
+                f"or {name}=t.data if it is a constant"
+            )
+    data = (run or fn)(*values, **kwargs)
+    if type(data) is not ndarray:
+        data = np.asarray(data)
+    if data.dtype.kind != "f":
+        raise TypeError(f"{fn.__name__}: Tensors hold real floats, this gives {data.dtype}")
+    out = new(Tensor)
+    out._data = data
+    out.grad = None
+    out._number = next(clock)
+    out._keeps_grad = False
+    if tracked and recording:
+        out.requires_grad = True
+        out._fn = fn
+        out._args = args
+        out._values = tuple(values)
+        out._kwargs = kwargs
+    else:
+        out.requires_grad = False
+        out._fn = out._args = out._values = out._kwargs = None
+    if origins is not None:
+        watch(out, fn, values)
+    return out
+
+
+rules.dispatch = record
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+def values_of(x):
+    """The array behind a Tensor, also inside of lists and tuples; anything else as it is."""
+    if isinstance(x, Tensor):
+        return x._data
+    return type(x)(map(values_of, x)) if type(x) in (list, tuple) else x
+
+
+def operand(x):
+    """An operand of arithmetic: a Tensor, a number or an array of numbers."""
+    if isinstance(x, Tensor | float | int | ndarray):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"a Tensor meets {x!r:.60}: numbers and arrays of numbers are possible")
+    return array
+
+
+def no_rule(fn):
+    name = f"{getattr(fn, '__module__', None) or 'numpy'}.{fn.__name__}".replace("numpy", "np", 1)
+    return TypeError(
+        f"{name} has no derivative rule, so it does not work on Tensors.  Use t.data for plain "
+        f"values, or add a rule: microloss.rules.RULES[{name}] = (lambda g, y, x: ...,) with one "
+        "entry for each argument; see microloss.primitive"
+    )
+
+
+def refuse(fn, name, accepted):
+    cure = {
+        "out": "Tensors are never written into: use the result that is returned",
+        "where": "use np.where(mask, t, 0) first",
+        "dtype": "convert with t.astype(...) first",
+    }.get(name, "supported here: " + (", ".join(sorted(accepted)) or "none"))
+    raise TypeError(f"{fn.__name__}: the argument {name}= is not supported on Tensors; {cure}")
+
+
+@functools.cache
+def parameters(fn, skip=2) -> frozenset:
+    """Names of the parameters of a rule (after g and y) or of a formula."""
+    code = fn.__code__
+    return frozenset(code.co_varnames[skip : code.co_argcount + code.co_kwonlyargcount])
+
+
+@functools.cache
+def numpy_parameters(fn) -> tuple:
+    import inspect
+
+    try:
+        return tuple(inspect.signature(fn).parameters)
+    except ValueError:  # some functions written in C do not tell
+        return ()
+
+
+def arrange(fn, args, kwargs, accepted=None):
+    """Name the options of a NumPy call, so that rules see them by keyword; refuse unknown ones."""
+    names = numpy_parameters(fn)
+    arity = len(RULES[fn]) if accepted is None else len(args)
+    if accepted is None:
+        accepted = parameters(next(rule for rule in RULES[fn] if rule is not None))
+        # options that the rule takes by position, such as reshape's shape, stay where they are
+        while len(args) > arity and arity < len(names) and names[arity] in accepted:
+            arity += 1
+    kwargs = dict(zip(names[arity:], args[arity:])) | kwargs
+    for name, value in list(kwargs.items()):
+        if name not in accepted:
+            if value is not None and value is not np._NoValue:
+                refuse(fn, name, accepted)
+            del kwargs[name]
+    return args[:arity], kwargs
+
+
+# ---- operators -----------------------------------------------------------------------------------
+
+OPERANDS = {Tensor, ndarray, float, int}
+GETITEM = next(fn for fn in RULES if fn.__name__ == "getitem")
+REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+
+
+def install_operators():
+    """Give Tensor the arithmetic, in-place and comparison operators, and more ndarray methods."""
+
+    def arithmetic(name, ufunc):
+        def forward(self, other):
+            return record(ufunc, (self, other if type(other) in OPERANDS else operand(other)))
+
+        def reflected(self, other):
+            return record(ufunc, (operand(other), self))
+
+        def in_place(self, other):
+            if self.is_leaf and self.requires_grad:
+                if recording:
+                    raise RuntimeError(
+                        f"in-place {ufunc.__name__} on a leaf that requires grad would lose the "
+                        "leaf: write y = x + ... for a new Tensor, or x.data = ... to change values"
+                    )
+                self.data = ufunc(self._data, values_of(other))
+                return self
+            return forward(self, other)
+
+        for prefix, method in (("", forward), ("r", reflected), ("i", in_place)):
+            setattr(Tensor, f"__{prefix}{name}__", method)
+
+    for name, ufunc in {
+        "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
+        "matmul": np.matmul, "pow": np.power,
+    }.items():  # fmt: skip
+        arithmetic(name, ufunc)
+
+    power = Tensor.__pow__
+    Tensor.__pow__ = lambda self, p: (
+        record(np.square, (self,)) if type(p) in (int, float) and p == 2 else power(self, p)
+    )
+    Tensor.__neg__ = lambda self: record(np.negative, (self,))
+    Tensor.__pos__ = lambda self: record(np.positive, (self,))
+    Tensor.__abs__ = lambda self: record(np.absolute, (self,))
+
+    def plain(ufunc):
+        return lambda self, other: ufunc(self._data, values_of(other))
+
+    for name, ufunc in {
+        "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
+        "gt": np.greater, "ge": np.greater_equal, "floordiv": np.floor_divide,
+    }.items():  # fmt: skip
+        setattr(Tensor, f"__{name}__", plain(ufunc))
+
+    def method(function):
+        def call(self, *args, **kwargs):
+            return function(self, *args, **kwargs)
+
+        call.__name__ = function.__name__
+        call.__doc__ = f"np.{function.__name__}(self, ...)"
+        return call
+
+    for name in (
+        "prod", "var", "std", "cumsum", "ravel", "swapaxes", "squeeze", "repeat", "take", "copy",
+        "diagonal", "trace", "clip", "dot", "argmax", "argmin", "argsort", "round", "nonzero",
+    ):  # fmt: skip
+        setattr(Tensor, name, method(getattr(np, name)))
+
+
+install_operators()
+
+
+@primitive(lambda g, y, a, *, dtype: g)  # the walk gives a gradient its argument's precision
+def astype(a, *, dtype):
+    return a.astype(dtype)
+
+
+# ---- modes ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def no_grad():
+    """Record nothing inside the block: for evaluation, and for changing parameters.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+    with recording_set(False):
+        yield
+
+
+@contextlib.contextmanager
+def recording_set(value):
+    global recording
+    before, recording = recording, value
+    try:
+        yield
+    finally:
+        recording = before
+
+
+@contextlib.contextmanager
+def detect_anomaly():
+    """Raise FloatingPointError at the operation that first makes a nan or an infinity.
+
+    Forward or backward; the message names the operation and the line of your code that called it.
+    Everything runs slower inside the block.
+
+    >>> import numpy as np
+    >>> with detect_anomaly(), np.errstate(all="ignore"):  # doctest: +ELLIPSIS
+    ...     np.log(Tensor([1.0, 0.0]))
+    Traceback (most recent call last):
+    FloatingPointError: log made -inf at element (1,), from 0.0; called at ...
+    """
+    global origins
+    before, origins = origins, {}
+    try:
+        yield
+    finally:
+        origins = before
+
+
+LIBRARIES = (os.path.dirname(__file__), os.path.dirname(np.__file__), contextlib.__file__)
+
+
+def users_line() -> str:
+    """The innermost line of code on the stack that is neither ours nor NumPy's."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(LIBRARIES):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
+
+
+def first_bad(data):
+    """Where data first is nan or infinite, or None."""
+    bad = ~np.isfinite(data)
+    return tuple(map(int, np.unravel_index(np.argmax(bad), data.shape))) if bad.any() else None
+
+
+def watch(out, fn, values):
+    """Forward check of detect_anomaly()."""
+    origins[out._number] = users_line()
+    at = first_bad(out._data)
+    arrays = [v for v in values if isinstance(v, ndarray | float)]
+    if at is None or any(first_bad(np.asarray(v)) is not None for v in arrays):
+        return  # clean, or not made here
+    sources = [v[at] for v in map(np.asarray, arrays) if v.shape == out.shape]
+    raise FloatingPointError(
+        f"{fn.__name__} made {out._data[at]} at element {at}"
+        + (f", from {', '.join(map(str, sources))}" if sources else "")
+        + f"; called at {origins[out._number]}"
+    )

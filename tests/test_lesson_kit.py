@@ -1,0 +1,466 @@
+"""The lesson kit: what a lesson prints, when it fails, what `python -m lessons` makes of it."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = ROOT / "lessons"
+
+OPENING = '''"""Lesson {number}. {title}
+
+Why it matters.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from kit import COLOR, args, begin, claim, exercises, predict, save, say, table, takeaway
+
+rng = begin()
+'''
+FIGURE = """
+fig, ax = plt.subplots()
+ax.plot([1, 2, 3], color=COLOR["mse"])
+save(fig)
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a lesson, given what follows its opening."""
+
+    def write(body, number=6, name="toy", title="A toy"):
+        path = tmp_path / f"{number:02}_{name}.py"
+        path.write_text(OPENING.format(number=number, title=title) + body, encoding="utf-8")
+        return path
+
+    return write
+
+
+def python(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(LESSONS), "PYTHONIOENCODING": "utf-8"} | environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def course(folder, *arguments, **environment):
+    """`python -m lessons` on the lessons of another folder."""
+    program = (
+        "import sys; from pathlib import Path; from lessons.__main__ import main;"
+        "sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
+    )
+    return python("-c", program, folder, *arguments, **environment)
+
+
+# --- one lesson
+
+
+def test_sections_read_in_order(write):
+    lesson = write("""
+predict("Which is larger?")
+say('''
+    The first line
+    is joined to the second:
+
+        L  = x²
+        L' = 2x
+
+    and that is all.
+    ''')
+table(["loss", "steps"], [["mse", 7], ["huber", 12]])
+claim("two is more than one", 2 > 1, "2 against 1")
+claim("NumPy's truth counts too", np.float64(2) > 1, "2.0")
+takeaway("Two is more.")
+exercises(["Try three.", "Try four."])
+""")
+    run = python(lesson)
+    assert run.returncode == 0, run.stderr
+    *text, score = run.stdout.splitlines()
+    assert text == [
+        "Lesson 6. A toy",
+        "===============",
+        "",
+        "Why it matters.",
+        "",
+        "Predict first",
+        "    Which is larger?",
+        "",
+        "The first line is joined to the second:",
+        "",
+        "    L  = x²",
+        "    L' = 2x",
+        "",
+        "and that is all.",
+        "",
+        "    loss   steps",
+        "    -----  -----",
+        "    mse        7",
+        "    huber     12",
+        "  ✓ two is more than one (2 against 1)",
+        "  ✓ NumPy's truth counts too (2.0)",
+        "",
+        "Take away",
+        "    Two is more.",
+        "",
+        "Exercises",
+        "    1. Try three.",
+        "    2. Try four.",
+        "",
+    ]
+    assert score.startswith("Claims held: 2 of 2. Figures: 0. Seconds: ")
+
+
+def test_long_lines_are_wrapped(write):
+    lesson = write("""
+say("word " * 60)
+claim("word " * 60, True, "1")
+exercises(["word " * 60])
+""")
+    run = python(lesson)
+    assert run.stdout.count("word") == 180
+    assert max(map(len, run.stdout.splitlines())) <= 88
+
+
+def test_false_claim_fails_the_lesson_after_its_end(write):
+    lesson = write("""
+claim("one is more than two", 1 > 2, "1 against 2")
+claim("nothing is more than nan", np.nan > 1, "nan")
+say("the rest")
+claim("two is more than one", 2 > 1, "2 against 1")
+""")
+    run = python(lesson)
+    assert run.returncode == 1
+    _, rest = run.stdout.split("the rest")
+    assert "✓ two is more than one" in rest
+    _, last = rest.split("These claims do not hold:")
+    assert "✗ one is more than two (1 against 2)" in last
+    assert "✗ nothing is more than nan (nan)" in last
+    assert "Claims held: 1 of 3." in last
+
+
+@pytest.mark.parametrize(
+    "condition, given",
+    [
+        ("None", "None"),
+        ("1", "1"),
+        ("float('nan')", "nan"),
+        ("np.float64('nan')", "np.float64(nan)"),
+        ("np.array([True, True])", "an array of shape (2,)"),
+        ("np.array(True)", "array(True)"),
+    ],
+)
+def test_condition_is_one_truth_value(monkeypatch, condition, given):
+    monkeypatch.syspath_prepend(LESSONS)
+    import kit
+
+    monkeypatch.setattr(kit.args, "seed", 0, raising=False)
+    with pytest.raises(TypeError) as error:
+        kit.claim("it is so", eval(condition), "1")
+    assert str(error.value).startswith(
+        f"claim('it is so'): `holds` must be one True or False, not {given};"
+    )
+
+
+def test_claim_without_begin(monkeypatch):
+    monkeypatch.syspath_prepend(LESSONS)
+    import kit
+
+    with pytest.raises(RuntimeError, match=r"call begin\(\) first"):
+        kit.claim("it is so", False, "1")
+
+
+def test_exception_ends_the_lesson_with_its_traceback(write):
+    lesson = write('claim("fine so far", True, "1")\n1 / 0\n')
+    run = python(lesson)
+    assert run.returncode == 1
+    assert "ZeroDivisionError" in run.stderr and lesson.name in run.stderr
+    assert "✓ fine so far" in run.stdout
+    assert "Claims held" not in run.stdout
+
+
+def test_interrupt_is_quiet(write):
+    run = python(write("raise KeyboardInterrupt\n"))
+    assert run.returncode != 0
+    assert run.stderr == "\ninterrupted\n"
+
+
+def test_figures(write, tmp_path):
+    lesson = write(FIGURE + FIGURE.replace("save(fig)", 'save(fig, "path")'))
+    out = tmp_path / "new" / "figures"
+    run = python(lesson, "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["06_toy.png", "06_toy_path.png"]
+    assert f"figure: {out / '06_toy.png'}\n" in run.stdout
+    assert f"figure: {out / '06_toy_path.png'}\n" in run.stdout
+    assert "Figures: 2." in run.stdout
+
+    first = (out / "06_toy.png").read_bytes()
+    assert first.startswith(b"\x89PNG") and b"Software" not in first
+    # a learner's own settings change nothing
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\n")
+    run = python(lesson, "--out", out, MATPLOTLIBRC=str(tmp_path))
+    assert run.returncode == 0, run.stderr
+    assert (out / "06_toy.png").read_bytes() == first
+
+
+def test_figures_go_to_the_repository_by_default(write):
+    run = python(write("print(args.out)\n"))
+    assert run.stdout.splitlines()[4] == str(ROOT / "figures")
+
+
+def test_figure_name_taken(write, tmp_path):
+    run = python(write(FIGURE + FIGURE), "--out", tmp_path)
+    assert run.returncode == 1
+    assert "ValueError: save: this lesson has drawn 06_toy.png already" in run.stderr
+
+
+def test_figure_too_large(write, tmp_path):
+    lesson = write("""
+fig, ax = plt.subplots(figsize=(8, 8))
+ax.imshow(rng.random((900, 900)))
+save(fig)
+""")
+    run = python(lesson, "--out", tmp_path)
+    assert run.returncode == 1
+    assert "ValueError: save: 06_toy.png takes" in run.stderr
+    assert "more than 150; make the figure smaller" in run.stderr
+    assert not (tmp_path / "06_toy.png").exists()
+
+
+def test_show_opens_every_figure(write, tmp_path):
+    lesson = write('plt.show = lambda: print("on", plt.get_backend())\n' + FIGURE)
+    shown = python(lesson, "--out", tmp_path, "--show", MPLBACKEND="svg")
+    assert shown.returncode == 0, shown.stderr
+    assert "on svg" in shown.stdout
+    lesson = write("print(plt.get_backend().lower())\n")
+    assert python(lesson, MPLBACKEND="svg").stdout.splitlines()[4] == "agg"
+
+
+def test_seed(write):
+    lesson = write("print(args.seed, rng.random())\n")
+
+    def drawn(*arguments):
+        return python(lesson, *arguments).stdout.splitlines()[4]
+
+    assert drawn() == drawn("--seed", 0) == f"0 {np.random.default_rng(0).random()}"
+    assert drawn("--seed", 3) == f"3 {np.random.default_rng(3).random()}"
+
+
+def test_ascii_terminal(write):
+    body = 'say("x² is smooth")\nclaim("1 ≤ 2", True, "1")\nclaim("2 ≤ 1", False, "2")\n'
+    run = python(write(body, title="Größe"), PYTHONIOENCODING="ascii")
+    assert run.returncode == 1 and run.stderr == ""
+    assert "x? is smooth" in run.stdout
+    assert "  ok 1 ? 2 (1)" in run.stdout
+    assert "  NO 2 ? 1 (2)" in run.stdout
+
+
+# --- the course
+
+
+def test_whole_course(write, tmp_path):
+    write('claim("a", True, "1")\nclaim("b", True, "2")\n' + FIGURE, 1, "first", "One")
+    write('claim("c", True, "3")\nclaim("d", False, "4")\n', 2, "second", "Two")
+    write('claim("e", True, "5")\nraise RuntimeError("broken ²")\n', 10, "tenth", "Ten")
+    run = course(tmp_path, "--out", tmp_path)
+    assert run.returncode == 1
+
+    lines = run.stdout.splitlines()
+    rows = [line.split() for line in lines if line.endswith(("held", "FAILED"))]
+    assert [row[:2] for row in rows] == [["1", "One"], ["2", "Two"], ["10", "Ten"]]
+    assert " ".join(rows[0][3:]) == "s 2 of 2 claims held"
+    assert " ".join(rows[1][3:]) == "s 1 of 2 claims held, FAILED"
+    assert " ".join(rows[2][3:]) == "s 1 of 1 claims held, FAILED"
+
+    assert "    |   ✗ d (4)" in lines  # the output of those that failed, and of no other
+    assert lines.index("    |   ✓ e (5)") < lines.index("    | RuntimeError: broken ²")
+    assert not any("a (1)" in line for line in lines)
+
+    end = lines.index("Failed:")
+    assert lines[end - 1].startswith(
+        "Lessons passed: 1 of 3. Claims held: 4 of 5. Figures: 1. Seconds: "
+    )
+    assert lines[end + 1 :] == [" 2  Two", "10  Ten"]
+
+
+def test_whole_course_passes(write, tmp_path):
+    write('claim("a", True, "1")\n', 1, "first", "One")
+    write('claim("b ✓", True, "2")\n', 2, "second", "Größe")
+    run = course(tmp_path, PYTHONIOENCODING="ascii")
+    assert run.returncode == 0, run.stderr
+    assert "Lessons passed: 2 of 2. Claims held: 2 of 2. Figures: 0." in run.stdout
+    assert "Failed" not in run.stdout and "Lesson 1." not in run.stdout
+
+
+def test_whole_course_fails_in_ascii(write, tmp_path):
+    write('claim("x² > 0", False, "0")\n')
+    run = course(tmp_path, PYTHONIOENCODING="ascii")
+    assert run.returncode == 1
+    assert "    |   NO x? > 0 (0)" in run.stdout
+
+
+def test_lessons_by_number_and_name(write, tmp_path):
+    for number, name in [(1, "first"), (2, "second"), (5, "fifth")]:
+        write(f'print("{name}", args.seed, args.out, args.show)\n', number, name)
+    run = course(tmp_path, "05", "2", "--seed", 4, "--out", "elsewhere", "--show")
+    assert run.returncode == 0, run.stderr
+    shown = [line for line in run.stdout.splitlines() if "elsewhere" in line]
+    assert shown == ["fifth 4 elsewhere True", "second 4 elsewhere True"]
+    assert "Lessons passed: 2 of 2." in run.stdout
+
+    for name in ("01_first", "lessons/01_first.py"):
+        run = course(tmp_path, name)
+        assert "first 0" in run.stdout and "second" not in run.stdout
+        assert "Lessons passed" not in run.stdout  # the lesson's own score is enough
+
+
+def test_list_does_not_run_the_lessons(write, tmp_path):
+    write("1 / 0\n", 3, "third", "A loss: what for?")
+    write("1 / 0\n", 12, "twelfth", "Größe")
+    run = course(tmp_path, "--list")
+    assert run.returncode == 0
+    assert run.stdout == " 3  A loss: what for?\n12  Größe\n"
+
+
+def test_unknown_lesson(write, tmp_path):
+    write("", 3, "third", "Three")
+    for name in ("7", "third", "²"):
+        run = course(tmp_path, name)
+        assert run.returncode == 2
+        assert f"no lesson '{name}'; there are\n 3  Three" in run.stderr
+
+
+def test_folder_without_lessons(tmp_path):
+    run = course(tmp_path)
+    assert run.returncode == 2
+    assert f"no lessons NN_name.py in {tmp_path}" in run.stderr
+
+
+def test_title_that_disagrees_with_the_file_name(write, tmp_path):
+    write("", 3, "third").rename(tmp_path / "04_third.py")
+    run = course(tmp_path, "--list")
+    assert run.returncode == 2
+    assert "04_third.py: the docstring must open with the line `Lesson 4. Title`" in run.stderr
+
+
+def test_interrupted_course(write, tmp_path):
+    write("""
+import os, signal, time
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(60)
+""")
+    run = course(tmp_path)
+    assert run.returncode == 130
+    assert run.stderr == "\ninterrupted\n"
+
+
+def test_command_of_the_repository():
+    run = python("-m", "lessons", "--help")
+    assert run.returncode == 0
+    assert "usage: python -m lessons" in run.stdout
+
+
+# --- colours
+
+FAMILIES = [
+    "truth mse mae huber log_cosh quantile gaussian_nll robust",
+    "train validation",
+    "truth model",
+    "naive stable truth",
+    "ce bce mse",
+    "ce bce weighted_bce focal hinge squared_hinge",
+    "ce mae gce label_smoothing",
+    "ce bce focal dice iou tversky dice_ce",
+    "truth forward_kl reverse_kl js wasserstein",
+    "ppo dpo ipo kto orpo",
+    "sgd momentum nesterov adagrad rmsprop adam adamw sam newton saddle_free",
+    "sgd sam swa",
+]
+
+# Machado, Oliveira & Fernandes (2009), severity 1: how linear RGB is seen without one kind of cone.
+SIGHT = {
+    "full": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def linear_rgb(color):
+    value = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(rgb):
+    """Ottosson (2020): coordinates in which distance is close to perceived difference."""
+    cones = np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+    lab = np.array(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    )
+    return lab @ np.cbrt(cones @ np.clip(rgb, 0, 1))
+
+
+def difference(a, b):
+    """How different two colours look to those who tell them apart worst."""
+    return min(
+        np.linalg.norm(oklab(sight @ linear_rgb(a)) - oklab(sight @ linear_rgb(b)))
+        for sight in SIGHT.values()
+    )
+
+
+def test_colours_drawn_together_are_told_apart(monkeypatch):
+    monkeypatch.syspath_prepend(LESSONS)
+    from kit import COLOR, GREEN, PURPLE
+
+    assert set(COLOR) == set(" ".join(FAMILIES).split())
+    closest = difference(GREEN, PURPLE)  # the least difference within Okabe and Ito's own set
+    assert difference("#8C8C8C", GREEN) < closest  # grey would not do
+    for family in FAMILIES:
+        for a, b in itertools.combinations(family.split(), 2):
+            assert difference(COLOR[a], COLOR[b]) >= closest, (a, b)
+
+
+def test_colours_stand_out_from_white_paper(monkeypatch):
+    monkeypatch.syspath_prepend(LESSONS)
+    from kit import COLOR
+
+    for name, color in COLOR.items():
+        luminance = linear_rgb(color) @ [0.2126, 0.7152, 0.0722]
+        assert 1.05 / (luminance + 0.05) > 2, name
