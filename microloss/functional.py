@@ -130,8 +130,9 @@ def log_sigmoid(x: Array) -> Array:
 
 
 @primitive(
-    lambda g, y, x, *, axis=None, keepdims=False: unreduce(g, x, axis)
-    * np.exp(x - unreduce(np.where(y == -np.inf, 0, y), x, axis))
+    lambda g, y, x, *, axis=None, keepdims=False: (
+        unreduce(g, x, axis) * np.exp(x - unreduce(np.where(y == -np.inf, 0, y), x, axis))
+    )
 )
 @to_zero
 def logsumexp(x: Array, *, axis=None, keepdims: bool = False) -> Array:
@@ -281,9 +282,7 @@ def rows(a):
 
 @primitive(  # .dot: for small matrices it takes half the time of @
     lambda g, y, x, weight, bias=None: g.dot(weight),
-    lambda g, y, x, weight, bias=None: (
-        g.T.dot(x) if g.ndim == 2 else rows(g).T.dot(rows(x))
-    ),
+    lambda g, y, x, weight, bias=None: g.T.dot(x) if g.ndim == 2 else rows(g).T.dot(rows(x)),
     lambda g, y, x, weight, bias=None: np.add.reduce(g if g.ndim == 2 else rows(g)),
 )
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:

@@ -42,8 +42,9 @@ class Linear(Module):
     (5, 2)
     """
 
-    def __init__(self, in_features: int, out_features: int, *, rng, bias: bool = True,
-                 dtype=np.float64):
+    def __init__(
+        self, in_features: int, out_features: int, *, rng, bias: bool = True, dtype=np.float64
+    ):
         rng = np.random.default_rng(rng)
         bound = 1 / np.sqrt(in_features)
         shapes = (out_features, in_features), (out_features,)

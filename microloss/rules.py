@@ -28,7 +28,6 @@ def dispatch(fn, args, kwargs):
     return fn(*args, **kwargs)
 
 
-
 def primitive(*rules):
     """Turn a NumPy function into a differentiable operation: `@primitive(rule, rule, ...)`.
 
@@ -164,15 +163,23 @@ def scatter_add(a, *, index, shape):
     return out
 
 
-@primitive(each(lambda i: lambda g, y, *arrays, axis, starts: getitem(
-    g, index=along(axis, slice(starts[i], starts[i + 1]), len(g.shape)))))
+@primitive(
+    each(
+        lambda i: (
+            lambda g, y, *arrays, axis, starts: getitem(
+                g, index=along(axis, slice(starts[i], starts[i + 1]), len(g.shape))
+            )
+        )
+    )
+)
 def join(*arrays, axis, starts):
     """np.concatenate with the arrays as arguments; the i-th begins at starts[i]."""
     return np.concatenate(arrays, axis=axis)
 
 
-@primitive(each(lambda i: lambda g, y, *arrays, axis: getitem(
-    g, index=along(axis, i, len(g.shape)))))
+@primitive(
+    each(lambda i: lambda g, y, *arrays, axis: getitem(g, index=along(axis, i, len(g.shape))))
+)
 def stack(*arrays, axis):
     """np.stack with the arrays as arguments."""
     return np.stack(arrays, axis=axis)
@@ -388,9 +395,7 @@ RULES |= {
     np.reshape: (lambda g, y, a, shape: g.reshape(a.shape),),
     np.transpose: (transpose,),
     np.swapaxes: (lambda g, y, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
-    np.moveaxis: (
-        lambda g, y, a, source, destination: np.moveaxis(g, destination, source),
-    ),
+    np.moveaxis: (lambda g, y, a, source, destination: np.moveaxis(g, destination, source),),
     np.flip: (lambda g, y, m, axis=None: np.flip(g, axis),),
     np.roll: (lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis),),
     np.tril: (lambda g, y, m, k=0: np.tril(g, k),),
@@ -443,7 +448,8 @@ COMPOSED |= {
     np.hstack: lambda tup: np.concatenate(tup, axis=0 if tup[0].ndim < 2 else 1),
     np.sort: lambda a, axis=-1: (
         np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
-        if axis is not None else np.sort(a.reshape(-1))
+        if axis is not None
+        else np.sort(a.reshape(-1))
     ),
 }
 
@@ -466,8 +472,9 @@ def pieces(fn):
 
     def formula(ary, indices_or_sections, axis=0):
         runs = fn(np.arange(ary.shape[axis]), indices_or_sections)
-        return [ary[along(axis, slice(r[0], r[-1] + 1) if r.size else slice(0), ary.ndim)]
-                for r in runs]
+        return [
+            ary[along(axis, slice(r[0], r[-1] + 1) if r.size else slice(0), ary.ndim)] for r in runs
+        ]
 
     return formula
 
@@ -523,8 +530,9 @@ def _einsum(subscripts, *operands):
     if len(terms) != len(operands):
         raise ValueError(f"einsum: {len(terms)} terms in {subscripts!r}, {len(operands)} operands")
     unused = [letter for letter in ascii_letters if letter not in subscripts]
-    extra = [np.ndim(a) - len(t.replace("...", "")) if "..." in t else 0
-             for t, a in zip(terms, operands)]
+    extra = [
+        np.ndim(a) - len(t.replace("...", "")) if "..." in t else 0 for t, a in zip(terms, operands)
+    ]
     dots = "".join(unused[: max(extra)])
     terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, extra)]
     if not arrow:

@@ -20,8 +20,15 @@ class SGD(Optimizer):
     Reference: Polyak (1964); Sutskever et al. (2013); PyTorch's SGD.
     """
 
-    def __init__(self, params, lr: float = 1e-3, *, momentum: float = 0.0,
-                 weight_decay: float = 0.0, nesterov: bool = False):
+    def __init__(
+        self,
+        params,
+        lr: float = 1e-3,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ):
         super().__init__(params, lr)
         if nesterov and not momentum:
             raise ValueError("nesterov=True looks ahead along the momentum: set momentum > 0")
