@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import kit
+from .syllabus import syllabus
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
     )
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="5, 05 or 05_first_network")
     parser.add_argument("--list", action="store_true", help="list the lessons and stop")
+    parser.add_argument("--syllabus", action="store_true", help="print lessons/README.md and stop")
     args = parser.parse_args(argv)
 
     try:
@@ -139,6 +141,9 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
         parser.error(str(error))
     if args.list:
         print(*chosen or lessons, sep="\n")
+        return 0
+    if args.syllabus:
+        print(syllabus(lessons), end="")
         return 0
 
     options = ["--seed", str(args.seed), "--out", str(args.out), *["--show"] * args.show]

@@ -1,6 +1,25 @@
-"""Optimizers, with PyTorch's names and arithmetic."""
+"""Optimizers, schedules and averages, with PyTorch's names and arithmetic."""
 
-from .adam import Adam
+from .adaptive import Adagrad, Adam, AdamW, RMSprop
+from .averaging import EMA, SWA
+from .clipping import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer
+from .sam import SAM
+from .schedules import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LinearLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam"]
+__all__ = [
+    "EMA", "SAM", "SGD", "SWA", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts", "ExponentialLR", "LinearLR", "OneCycleLR", "Optimizer",
+    "RMSprop", "ReduceLROnPlateau", "SequentialLR", "StepLR", "clip_grad_norm_",
+    "clip_grad_value_",
+]  # fmt: skip

@@ -6,8 +6,8 @@ from .optimizer import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
-    Formula: v = momentum * v + g (v = g at first); p = p - lr * v; with nesterov
-    p = p - lr * (g + momentum * v).  weight_decay adds weight_decay * p to g.
+    Formula: g = grad + weight_decay p;  v = momentum v + (1 - dampening) g, v = g at first;
+    p = p - lr v, and p = p - lr (g + momentum v) with nesterov.
 
     >>> from microloss import Tensor
     >>> p = Tensor([1.0], requires_grad=True)
@@ -17,7 +17,9 @@ class SGD(Optimizer):
     >>> p.data
     array([0.8])
 
-    Reference: Polyak (1964); Sutskever et al. (2013); PyTorch's SGD.
+    Reference: Robbins, Monro (1951), A stochastic approximation method; Polyak (1964), Some methods
+    of speeding up the convergence of iteration methods; Sutskever, Martens, Dahl, Hinton (2013), On
+    the importance of initialization and momentum in deep learning; PyTorch's SGD.
     """
 
     def __init__(
@@ -26,23 +28,34 @@ class SGD(Optimizer):
         lr: float = 1e-3,
         *,
         momentum: float = 0.0,
+        dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
-        super().__init__(params, lr)
-        if nesterov and not momentum:
-            raise ValueError("nesterov=True looks ahead along the momentum: set momentum > 0")
-        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError(
+                "nesterov=True looks ahead along the momentum: it needs momentum > 0 "
+                "and dampening = 0"
+            )
+        super().__init__(
+            params,
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+        )
 
-    def update(self, data, grad, state, lr):
-        if self.weight_decay:
-            grad = grad + self.weight_decay * data
-        if self.momentum:
-            if "velocity" in state:
-                velocity = state["velocity"]
-                velocity *= self.momentum
-                velocity += grad
-            else:
+    def update(self, data, grad, state, group, lr):
+        if group["weight_decay"]:
+            grad = grad + group["weight_decay"] * data
+        momentum = group["momentum"]
+        if momentum:
+            if "velocity" not in state:
                 velocity = state["velocity"] = grad.copy()
-            grad = grad + self.momentum * velocity if self.nesterov else velocity
+            else:
+                velocity = state["velocity"]
+                velocity *= momentum
+                velocity += (1 - group["dampening"]) * grad if group["dampening"] else grad
+            grad = grad + momentum * velocity if group["nesterov"] else velocity
         data -= lr * grad
