@@ -4,6 +4,7 @@ from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .averaging import EMA, SWA
 from .clipping import clip_grad_norm_, clip_grad_value_
 from .optimizer import Optimizer
+from .saddle_free import SaddleFreeNewton
 from .sam import SAM
 from .schedules import (
     CosineAnnealingLR,
@@ -20,6 +21,6 @@ from .sgd import SGD
 __all__ = [
     "EMA", "SAM", "SGD", "SWA", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts", "ExponentialLR", "LinearLR", "OneCycleLR", "Optimizer",
-    "RMSprop", "ReduceLROnPlateau", "SequentialLR", "StepLR", "clip_grad_norm_",
+    "RMSprop", "ReduceLROnPlateau", "SaddleFreeNewton", "SequentialLR", "StepLR", "clip_grad_norm_",
     "clip_grad_value_",
 ]  # fmt: skip
