@@ -33,7 +33,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return np.maximum(x, ZERO[x.dtype] if isinstance(x, np.ndarray) else 0.0)
+    return np.maximum(x, ZERO.get(x.dtype, 0) if isinstance(x, np.ndarray) else 0.0)
 
 
 @primitive(lambda g, y, x, *, negative_slope=0.01: np.where(x > 0, g, negative_slope * g))
@@ -64,7 +64,7 @@ def erf(x: Array) -> Array:
     array([0.    , 0.8427])
     """
     x = np.asarray(x)
-    return np.frompyfunc(math.erf, 1, 1)(x).astype(np.result_type(x, np.float16))
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), np.result_type(x, np.float16))
 
 
 def gelu(x: Array, *, approximate: str = "none") -> Array:
@@ -219,6 +219,7 @@ def norm_rule(g, y, x, *, p=2, axis=None, keepdims=False):
 
 
 @primitive(norm_rule)
+@to_zero
 def p_norm(x, *, p=2, axis=None, keepdims=False):
     if p == 2:
         return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
@@ -240,7 +241,7 @@ def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
 
 def linalg_norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm for vectors; for a matrix the Frobenius norm."""
-    matrix = ord is not None and (x.ndim if axis is None else np.size(axis)) == 2
+    matrix = ord is not None and (x.ndim if axis is None else np.size(axis)) > 1
     if ord == "fro" or (ord is None and axis is None) or not matrix:
         return norm(x, 2 if ord in (None, "fro") else ord, axis=axis, keepdims=keepdims)
     raise TypeError(f"np.linalg.norm: no derivative rule for the matrix norm ord={ord!r}")
@@ -262,6 +263,7 @@ def pairwise_distance(
     return norm(x1 - x2 + eps, p, axis=-1, keepdims=keepdims)
 
 
+@to_zero
 def cosine_similarity(x1: Array, x2: Array, *, axis: int = 1, eps: float = 1e-8) -> Array:
     """x1 . x2 / (|x1| |x2|) over `axis`; norms below eps count as eps, so 0 is similar to nothing.
 
@@ -317,7 +319,9 @@ def one_hot(labels, num_classes: int | None = None, *, dtype=np.float64) -> np.n
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: labels must be integers, got dtype {labels.dtype}")
-    classes = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
+    classes = num_classes
+    if classes is None:
+        classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(
             f"one_hot: labels from {labels.min()} to {labels.max()} do not fit {classes} classes"

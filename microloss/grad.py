@@ -27,7 +27,7 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
     watching = graph.origins is not None
     totals = {}
     if output._fn is None or (towards and output in towards):
-        totals[output] = gradient
+        totals[output] = gradient.copy()
     heap = [-output._number]  # heapq pops the smallest, the youngest has the largest number
     waiting = {-output._number: (output, gradient)}
     while heap:
@@ -36,9 +36,9 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
         if args is None:
             if fn is None:
                 continue  # the output itself is a leaf
-            raise RuntimeError(f"backward through {fn.__name__} is not possible: {kwargs}")
+            raise dead_end(tensor)
         if tensor._keeps_grad:
-            tensor.grad = g if create_graph else np.array(g)
+            totals[tensor] = g.copy()
         if create_graph:
             y, values = tensor, args
         else:
@@ -47,14 +47,14 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
         i = -1
         for arg in args:
             i += 1
-            if not isinstance(arg, Tensor) or not arg.requires_grad:
+            if not isinstance(arg, Tensor):
                 continue
             if arg._number > tensor._number:
                 raise RuntimeError(
                     f"backward through {fn.__name__}: the data of its argument {i}, of shape "
                     f"{arg.shape}, was changed after use; compute the result again"
                 )
-            if useful is not None and arg not in useful:
+            if not arg.requires_grad or (useful is not None and arg not in useful):
                 continue
             d = rules[i](g, y, *values, **kwargs)
             if d.shape != arg._data.shape:
@@ -66,10 +66,10 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
             if arg._fn is None or (towards and arg in towards):
                 if arg in totals:
                     totals[arg] = totals[arg] + d
-                elif create_graph:
+                elif d is g or (d._data if create_graph else d).base is not None:
+                    totals[arg] = d.copy()  # a leaf keeps its gradient: it must be its own
+                else:
                     totals[arg] = d
-                else:  # a leaf keeps its gradient: copy what is not ours alone
-                    totals[arg] = np.array(d) if d is g or d.base is not None else d
             if arg._fn is not None:
                 key = -arg._number
                 if key in waiting:  # sum into a new array: add hands one array to both sides
@@ -84,6 +84,10 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
 
 
 FREED = "its graph was freed by an earlier backward(); give that one retain_graph=True"
+
+
+def dead_end(tensor):
+    return RuntimeError(f"backward through {tensor.op} is not possible: {tensor._kwargs}")
 
 
 def fitted(d, arg, fn, i):
@@ -101,8 +105,8 @@ def fitted(d, arg, fn, i):
 def check(d, g, fn, i, tensor):
     """Backward check of detect_anomaly()."""
     d, g = (x.data if isinstance(x, Tensor) else np.asarray(x) for x in (d, g))
-    at = first_bad(d)
-    if at is not None and first_bad(g) is None:
+    at = first_bad(d, (g, *tensor._values))
+    if at is not None:
         where = graph.origins.get(tensor._number, "a line outside of detect_anomaly()")
         raise FloatingPointError(
             f"backward through {fn.__name__} made {d[at]} at element {at} of the gradient of its "
@@ -118,6 +122,10 @@ def leading_to(towards, output) -> set:
             if isinstance(arg, Tensor) and arg not in seen:
                 seen.add(arg)
                 stack.append(arg)
+    if not towards <= seen:
+        for tensor in seen:
+            if tensor._args is None and tensor._fn is not None:
+                raise dead_end(tensor)  # which may have been the way to what is missing
     useful = set(towards)
     for tensor in sorted(seen, key=lambda t: t._number):
         if any(isinstance(arg, Tensor) and arg in useful for arg in tensor._args or ()):
@@ -183,9 +191,11 @@ def backward(
     array([2., 4.])
     """
     for leaf, total in differentiate(self, gradient, retain_graph, create_graph).items():
+        if leaf.grad is not None:
+            total = leaf.grad + total
         if not create_graph and type(total) is not np.ndarray:
             total = np.asarray(total)  # the sum of two arrays of shape () is a NumPy scalar
-        leaf.grad = total if leaf.grad is None else leaf.grad + total
+        leaf.grad = total
 
 
 Tensor.backward = backward
@@ -279,7 +289,7 @@ def hvp(f: Callable, x, v) -> np.ndarray:
     v = np.asarray(v.data if isinstance(v, Tensor) else v, x.dtype)
     if v.shape != x.shape:
         raise ValueError(f"hvp(f, x, v): v has shape {v.shape}, x has shape {x.shape}")
-    return derivative(derivative(scalar(f, x, "hvp"), x, create_graph=True), x, v)
+    return np.asarray(derivative(derivative(scalar(f, x, "hvp"), x, create_graph=True), x, v))
 
 
 def hessian(f: Callable, x) -> np.ndarray:

@@ -185,6 +185,16 @@ def stack(*arrays, axis):
     return np.stack(arrays, axis=axis)
 
 
+@primitive(
+    lambda g, y, a, *, widths, constant_values: g[
+        tuple(slice(before, before + n) for (before, _), n in zip(widths, a.shape))
+    ]
+)
+def pad(a, *, widths, constant_values):
+    """np.pad with constants, and a pair of widths for each axis."""
+    return np.pad(a, widths, constant_values=constant_values)
+
+
 def between(a, low, high):
     return (a >= (-np.inf if low is None else low)) & (a <= (np.inf if high is None else high))
 
@@ -289,23 +299,23 @@ def matmul_right(g, y, a, b):
     return a.mT @ g if b.ndim > 1 else (a.mT @ g[..., None])[..., 0]
 
 
+def columns(g, b):
+    """g as the columns that np.linalg.solve takes, which reads only a 1-D b as a vector."""
+    return g[..., None] if np.ndim(b) == 1 else g
+
+
 def solve_left(g, y, a, b):
-    u = np.linalg.solve(a.mT, g)
-    outer = u[..., :, None] * y[..., None, :] if b.ndim == 1 else u @ y.mT
-    return unbroadcast(-outer, a.shape)
+    u = np.linalg.solve(a.mT, columns(g, b))
+    return unbroadcast(-(u @ columns(y, b).mT), a.shape)
 
 
 def solve_right(g, y, a, b):
-    return unbroadcast(np.linalg.solve(a.mT, g), b.shape)
+    u = np.linalg.solve(np.swapaxes(a, -1, -2), columns(g, b))
+    return unbroadcast(u[..., 0] if b.ndim == 1 else u, b.shape)
 
 
 def transpose(g, y, a, axes=None):
     return np.transpose(g, None if axes is None else np.argsort(normalized(axes, a.ndim)))
-
-
-def crop(g, y, array, pad_width, mode="constant", constant_values=0):
-    widths = np.broadcast_to(pad_width, (array.ndim, 2))
-    return g[tuple(slice(w[0], w[0] + n) for w, n in zip(widths, array.shape))]
 
 
 def one_less(p):
@@ -400,7 +410,6 @@ RULES |= {
     np.roll: (lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis),),
     np.tril: (lambda g, y, m, k=0: np.tril(g, k),),
     np.triu: (lambda g, y, m, k=0: np.triu(g, k),),
-    np.pad: (crop,),
     # linear algebra
     np.linalg.solve: (solve_left, solve_right),
     np.linalg.inv: (lambda g, y, a: -(y.mT @ g @ y.mT),),
@@ -426,30 +435,36 @@ def composes(*functions):
     return register
 
 
-def moves(fn):
-    """Composition of a function that only moves elements: move their numbers, then gather."""
-
-    def formula(a, *args, **kwargs):
-        numbers = fn(np.arange(a.size).reshape(a.shape), *args, **kwargs)
-        return a.reshape(-1)[numbers]
-
-    return formula
+def moved(fn, a, *args, **kwargs):
+    """fn(a, ...) for a function that only moves elements: move their numbers, then gather."""
+    numbers = fn(np.arange(a.size).reshape(a.shape), *args, **kwargs)
+    return a.reshape(-1)[numbers]
 
 
-COMPOSED |= {fn: moves(fn) for fn in (np.tile, np.repeat, np.rot90, np.take, np.diagonal)}
 COMPOSED |= {
+    np.tile: lambda A, reps: moved(np.tile, A, reps),
+    np.repeat: lambda a, repeats, axis=None: moved(np.repeat, a, repeats, axis),
+    np.rot90: lambda m, k=1, axes=(0, 1): moved(np.rot90, m, k, axes),
+    np.take: lambda a, indices, axis=None, mode="raise": moved(
+        np.take, a, indices, axis, mode=mode
+    ),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: moved(np.diagonal, a, offset, axis1, axis2),
     np.ravel: lambda a: a.reshape(-1),
     np.broadcast_to: lambda array, shape: broadcast(array, shape=shape),
     np.copy: lambda a: +a,
-    np.trace: lambda a, offset=0: np.sum(np.diagonal(a, offset), axis=-1),
+    np.trace: lambda a, offset=0, axis1=0, axis2=1: np.sum(
+        np.diagonal(a, offset, axis1, axis2), axis=-1
+    ),
     np.outer: lambda a, b: np.ravel(a)[:, None] * np.ravel(b),
     np.inner: lambda a, b: np.tensordot(a, b, (-1, -1)) if np.ndim(a) and np.ndim(b) else a * b,
-    np.vstack: lambda tup: np.concatenate([a.reshape(1, -1) if a.ndim < 2 else a for a in tup]),
-    np.hstack: lambda tup: np.concatenate(tup, axis=0 if tup[0].ndim < 2 else 1),
-    np.sort: lambda a, axis=-1: (
-        np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
-        if axis is not None
-        else np.sort(a.reshape(-1))
+    np.vstack: lambda tup: np.concatenate(
+        [np.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in tup]
+    ),
+    np.hstack: lambda tup: np.concatenate(
+        [a if np.ndim(a) else np.ravel(a) for a in tup], int(np.ndim(tup[0]) > 1)
+    ),
+    np.sort: lambda a, axis=-1, kind="stable": np.take_along_axis(
+        a, np.argsort(a, axis=axis, kind=kind), axis
     ),
 }
 
@@ -487,6 +502,19 @@ def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
+@composes(np.pad)
+def _pad(array, pad_width, mode="constant", constant_values=0):
+    if mode == "constant":
+        widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
+        return pad(array, widths=widths, constant_values=constant_values)
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return moved(np.pad, array, pad_width, mode)
+    raise TypeError(
+        f"pad: mode={mode!r} is not supported on Tensors; supported here: "
+        "constant, edge, reflect, symmetric, wrap"
+    )
+
+
 @composes(np.expand_dims)
 def _expand_dims(a, axis):
     axes = normalized(axis, a.ndim + np.size(axis))
@@ -521,8 +549,8 @@ def _tensordot(a, b, axes=2):
 
 
 @composes(np.einsum)
-def _einsum(subscripts, *operands):
-    """Spell out an ellipsis and an implicit output, then call the primitive."""
+def _einsum(subscripts, *operands, optimize=False):
+    """Spell out an ellipsis and an implicit output, then call the primitive, which optimizes."""
     if not isinstance(subscripts, str):
         raise TypeError("einsum: pass the subscripts as a string, such as 'ij,jk->ik'")
     inputs, arrow, out = subscripts.replace(" ", "").partition("->")
@@ -541,7 +569,10 @@ def _einsum(subscripts, *operands):
     out = out.replace("...", dots)
     sizes = {}
     for term, a in zip(terms, operands):
-        for letter, size in zip(term, np.shape(a)):
+        lengths = set(zip(term, np.shape(a)))
+        if len(term) != np.ndim(a) or len(lengths) > len(set(term)):
+            raise ValueError(f"einsum: {subscripts!r} does not fit an operand of shape {a.shape}")
+        for letter, size in lengths:
             sizes[letter] = max(sizes.get(letter, 1), size)
     # a length 1 that meets a longer axis is broadcast: done first, so that every rule may assume
     # one length for each letter
@@ -556,7 +587,7 @@ def _einsum(subscripts, *operands):
 def _take_along_axis(arr, indices, axis=-1):
     if axis is None:
         return arr.reshape(-1)[indices]
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    grid = list(np.ogrid[tuple(slice(n) for n in arr.shape)])
     grid[axis] = indices
     return arr[tuple(grid)]
 

@@ -62,16 +62,12 @@ class Tensor:
     def __init__(self, data, requires_grad: bool = False, *, dtype=None):
         if isinstance(data, Tensor):
             raise TypeError("Tensor(data): data is a Tensor already; use it, or data.detach()")
-        array = np.array(data)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(
-                f"Tensor(data): data must be real numbers, got dtype {array.dtype}: {data!r:.60}"
-            )
+        array = real(data, "Tensor(data): data")
         if dtype is None:
             dtype = array.dtype if array.dtype.kind == "f" else np.float64
         elif np.dtype(dtype).kind != "f":
             raise TypeError(f"Tensor(dtype=...): a floating dtype is needed, got {dtype!r}")
-        self._data = array.astype(dtype, copy=False)
+        self._data = np.array(array, dtype)
         self.grad = None
         self.requires_grad = requires_grad
         self._fn = self._args = self._values = self._kwargs = None
@@ -92,7 +88,7 @@ class Tensor:
     @data.setter
     def data(self, values):
         if values is not self._data:
-            values = np.asarray(values, self._data.dtype)
+            values = np.asarray(real(values, "data"), self._data.dtype)
             if values.shape != self._data.shape:
                 raise ValueError(f"data: shape {self.shape} cannot become {values.shape}")
             self._data = values
@@ -185,10 +181,8 @@ class Tensor:
             check_constants(func, args)
             return record(func, args, kwargs)
         if func in COMPOSED:
-            formula = COMPOSED[func]
-            if not set(kwargs) <= parameters(formula, 0):
-                args, kwargs = arrange(func, args, kwargs, parameters(formula, 0))
-            return formula(*args, **kwargs)
+            args, kwargs = arrange(func, args, kwargs)
+            return COMPOSED[func](*args, **kwargs)
         if func in PLAIN:
             return func(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
         raise no_rule(func)
@@ -256,14 +250,14 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
             tracked = tracked or arg.requires_grad
         else:
             values.append(arg)
-    if tracked is None:
-        return fn(*args, **kwargs)
     for name in kwargs:
         if isinstance(kwargs[name], Tensor):
             raise TypeError(
                 f"{fn.__name__}: the Tensor in {name}= would get no gradient; pass it by position, "
                 f"or {name}=t.data if it is a constant"
             )
+    if tracked is None:
+        return fn(*args, **kwargs)
     data = (run or fn)(*values, **kwargs)
     if type(data) is not ndarray:
         data = np.asarray(data)
@@ -292,6 +286,13 @@ rules.dispatch = record
 
 
 # ---- arguments -----------------------------------------------------------------------------------
+
+
+def real(values, name) -> ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {values!r:.60}")
+    return array
 
 
 def values_of(x):
@@ -337,31 +338,42 @@ def parameters(fn, skip=2) -> frozenset:
 
 
 @functools.cache
-def numpy_parameters(fn) -> tuple:
+def numpy_parameters(fn) -> dict:
+    """Names and defaults of NumPy's parameters; nothing where any number of arguments goes."""
     import inspect
 
     try:
-        return tuple(inspect.signature(fn).parameters)
+        found = inspect.signature(fn).parameters
     except ValueError:  # some functions written in C do not tell
-        return ()
+        return {}
+    return {} if "operands" in found else {name: p.default for name, p in found.items()}
 
 
-def arrange(fn, args, kwargs, accepted=None):
-    """Name the options of a NumPy call, so that rules see them by keyword; refuse unknown ones."""
-    names = numpy_parameters(fn)
-    arity = len(RULES[fn]) if accepted is None else len(args)
-    if accepted is None:
+def arrange(fn, args, kwargs):
+    """Arrays by position, the rest as the rule or the formula of fn names it; refuse what it lacks.
+
+    Options that have no name there may still be given their default.
+    """
+    defaults = numpy_parameters(fn)
+    names = list(defaults)
+    if fn in RULES:
         accepted = parameters(next(rule for rule in RULES[fn] if rule is not None))
-        # options that the rule takes by position, such as reshape's shape, stay where they are
-        while len(args) > arity and arity < len(names) and names[arity] in accepted:
-            arity += 1
-    kwargs = dict(zip(names[arity:], args[arity:])) | kwargs
+        arrays = len(RULES[fn])
+    else:
+        accepted, arrays = parameters(COMPOSED[fn], 0), 0
+    for name in names[len(args) : arrays]:
+        if name in kwargs:
+            args = (*args, kwargs.pop(name))
+    known = arrays
+    while known < len(args) and (known >= len(names) or names[known] in accepted):
+        known += 1
+    kwargs = dict(zip(names[known:], args[known:])) | kwargs
     for name, value in list(kwargs.items()):
         if name not in accepted:
-            if value is not None and value is not np._NoValue:
+            if not any(value is d for d in (None, np._NoValue, defaults.get(name))):
                 refuse(fn, name, accepted)
             del kwargs[name]
-    return args[:arity], kwargs
+    return args[:known], kwargs
 
 
 # ---- operators -----------------------------------------------------------------------------------
@@ -489,7 +501,7 @@ def detect_anomaly():
         origins = before
 
 
-LIBRARIES = (os.path.dirname(__file__), os.path.dirname(np.__file__), contextlib.__file__)
+LIBRARIES = (*(os.path.dirname(f) + os.sep for f in (__file__, np.__file__)), contextlib.__file__)
 
 
 def users_line() -> str:
@@ -500,20 +512,23 @@ def users_line() -> str:
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
 
 
-def first_bad(data):
-    """Where data first is nan or infinite, or None."""
-    bad = ~np.isfinite(data)
-    return tuple(map(int, np.unravel_index(np.argmax(bad), data.shape))) if bad.any() else None
+def first_bad(data, operands):
+    """Where data first is nan, or infinite, though none of the operands is; or None."""
+    operands = [v for v in operands if isinstance(v, ndarray | float | np.floating)]
+    for bad in (np.isnan, np.isinf):
+        found = bad(data)
+        if found.any() and not any(bad(v).any() for v in operands):
+            return tuple(map(int, np.unravel_index(np.argmax(found), data.shape)))
+    return None
 
 
 def watch(out, fn, values):
     """Forward check of detect_anomaly()."""
     origins[out._number] = users_line()
-    at = first_bad(out._data)
-    arrays = [v for v in values if isinstance(v, ndarray | float)]
-    if at is None or any(first_bad(np.asarray(v)) is not None for v in arrays):
-        return  # clean, or not made here
-    sources = [v[at] for v in map(np.asarray, arrays) if v.shape == out.shape]
+    at = first_bad(out._data, values)
+    if at is None:
+        return
+    sources = [v[at] for v in map(np.asarray, values) if v.shape == out.shape]
     raise FloatingPointError(
         f"{fn.__name__} made {out._data[at]} at element {at}"
         + (f", from {', '.join(map(str, sources))}" if sources else "")

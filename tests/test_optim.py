@@ -186,6 +186,21 @@ def test_float32_stays_and_gradients_are_not_touched(name):
     assert all(a.dtype == np.float32 for a in [p.data, *arrays])
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_single_number_goes_as_a_vector_of_one(name):
+    kind, options = OPTIMIZERS[name]
+    ends = []
+    for start in (1.0, [1.0]):
+        p = ml.Tensor(start, requires_grad=True)
+        optimizer = getattr(optim, kind)([p], **options)
+        for _ in range(5):
+            optimizer.zero_grad()
+            (p**4).sum().backward()
+            optimizer.step()
+        ends.append(p.data.reshape(()))
+    assert ends[0] == ends[1]
+
+
 def test_groups_have_options_of_their_own():
     a, b = (ml.Tensor([1.0], requires_grad=True) for _ in range(2))
     optimizer = optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=0.1)

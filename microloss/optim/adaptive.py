@@ -5,6 +5,11 @@ import numpy as np
 from .optimizer import Optimizer
 
 
+def squared(grad, like):
+    """grad^2 as an array, also of a single number, where `grad * grad` would be a NumPy scalar."""
+    return np.multiply(grad, grad, out=np.empty_like(like))
+
+
 def moving_average(average, weight, new, scratch):
     """average = (1 - weight) average + weight new, in place."""
     average *= 1 - weight
@@ -46,7 +51,7 @@ class Adagrad(Optimizer):
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * data
         total = state["sum"]
-        scratch = grad * grad
+        scratch = squared(grad, data)
         total += scratch
         np.sqrt(total, out=scratch)
         scratch += group["eps"]
@@ -105,7 +110,7 @@ class RMSprop(Optimizer):
                 state.update(velocity=np.zeros_like(data))
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * data
-        scratch = grad * grad
+        scratch = squared(grad, data)
         moving_average(state["square"], 1 - group["alpha"], scratch, scratch)
         root = state["square"]
         if group["centered"]:
@@ -166,7 +171,7 @@ class Adam(Optimizer):
         state["step"] += 1
         beta1, beta2 = group["betas"]
         unbias = np.sqrt(1 - beta2 ** state["step"])
-        scratch = grad * grad
+        scratch = squared(grad, data)
         moving_average(state["square"], 1 - beta2, scratch, scratch)
         moving_average(state["mean"], 1 - beta1, grad, scratch)
         # sqrt(v / (1 - b2^t)) + eps, times the root of the denominator, which lr takes back

@@ -1,5 +1,7 @@
 """Gradient descent, with or without momentum."""
 
+import numpy as np
+
 from .optimizer import Optimizer
 
 
@@ -52,7 +54,8 @@ class SGD(Optimizer):
         momentum = group["momentum"]
         if momentum:
             if "velocity" not in state:
-                velocity = state["velocity"] = grad.copy()
+                # an array, also of a single number: a NumPy scalar would not change in place
+                velocity = state["velocity"] = np.array(grad)
             else:
                 velocity = state["velocity"]
                 velocity *= momentum
