@@ -1,12 +1,14 @@
 """microloss: losses, gradients and optimisation, learned by reading and running them."""
 
 from . import functional
+from .draw import draw_graph
 from .grad import grad, hessian, hvp, jacobian
+from .gradcheck import gradcheck, taylor_check
 from .rules import primitive
 from .tensor import Tensor, detect_anomaly, no_grad
 
 __version__ = "0.1.0"
 __all__ = [
-    "Tensor", "detect_anomaly", "functional", "grad", "hessian", "hvp", "jacobian", "no_grad",
-    "primitive",
+    "Tensor", "detect_anomaly", "draw_graph", "functional", "grad", "gradcheck", "hessian", "hvp",
+    "jacobian", "no_grad", "primitive", "taylor_check",
 ]  # fmt: skip
