@@ -1,22 +1,27 @@
-"""Losses for targets that are classes."""
+"""Losses for targets that are one class out of several."""
 
 import numpy as np
 
-from ..functional import log_softmax, softmax
+from ..functional import log_softmax, logsumexp, softmax, softplus
 from ..rules import primitive
 from ..tensor import Tensor
 from .common import (
     check_fraction,
     check_labels,
+    check_not_negative,
+    check_probabilities,
     check_reduction,
     class_indices,
     is_floating,
     labels_fit,
+    loss,
+    number,
     operand,
     reduce,
 )
 
 
+@loss
 def cross_entropy(
     input,
     target,
@@ -36,17 +41,22 @@ def cross_entropy(
 
     Gradient: (softmax(input) - target) / N: bounded, and zero only when the target is predicted.
 
-    Problem: multi-class classification; the default.  Pass logits, not probabilities.
+    Problem: multi-class classification.
 
-    Likelihood: the negative log-likelihood of a categorical distribution; equal to
+    Use: the default for one class out of several.  Pass logits, not probabilities.
+
+    Meaning: the negative log-likelihood of a categorical distribution; it equals
     KL(target || prediction) plus the entropy of the target.
 
-    Outliers: linear in the logit of a confident mistake, so a wrong label keeps pulling.
+    Outliers: sensitive: a confident mistake costs its logit margin, so a wrong label keeps pulling.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without
-    that axis, or probabilities of input's shape.  Raises ValueError for labels outside of
-    0..C-1 other than ignore_index, for shapes that do not fit, and when no target counts under
-    "mean"; TypeError for targets of another kind.
+    that axis, or probabilities of input's shape.  A logit of -inf rules a class out: it costs
+    nothing where the target gives it no probability.  Units: nats.
+
+    Raises: ValueError for labels outside of 0..C-1 other than ignore_index, for probabilities
+    outside of [0, 1], for shapes that do not fit, and when no target counts under "mean";
+    TypeError for targets of another kind.
 
     >>> cross_entropy([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], [1, 0]).round(6)
     np.float64(1.717572)
@@ -56,29 +66,34 @@ def cross_entropy(
     check_reduction(reduction)
     input = operand("input", input)
     shape = input.shape
-    if not shape:
-        raise ValueError("input has shape (); logits need an axis of classes: (C,) or (N, C)")
-    axis = 1 if len(shape) > 1 else 0
+    axis = class_axis(shape)
     classes = shape[axis]
     if is_floating(target):
+        if ignore_index >= 0:
+            raise ValueError(
+                f"ignore_index={ignore_index} needs class indices, target holds floats"
+            )
         return cross_entropy_of_probabilities(
             input, target, weight, label_smoothing, reduction, axis
         )
     target = class_indices(target, classes, shape[:axis] + shape[axis + 1 :])
     plain = weight is None and not label_smoothing and reduction != "none" and len(shape) == 2
+    plain = plain and (ignore_index < 0 or ignore_index >= classes)
     if plain and target.size and labels_fit(target, classes):
-        return softmax_nll(input, target, 1 / target.size if reduction == "mean" else 1.0)
+        return fused_cross_entropy(input, target, 1 / target.size if reduction == "mean" else 1.0)
 
     log_p = log_softmax(input, axis=axis)
     weight = class_weights(weight, input, axis)
-    values, counts = picked_nll(log_p, target, weight, ignore_index, axis)
+    at, counted = places(target, classes, axis, ignore_index)
+    values, count = picked_nll(log_p, weight, at, counted, axis)
     if label_smoothing:
+        label_smoothing = number("label_smoothing", label_smoothing)
         check_fraction("label_smoothing", label_smoothing)
-        weighted = log_p if weight is None else weight * log_p
-        counted = np.expand_dims(target != ignore_index, axis)
-        uniform = -np.sum(np.where(counted, weighted, 0), axis=axis) / classes
+        uniform = np.sum(log_p if weight is None else weight * log_p, axis=axis) / -classes
+        if counted is not None:
+            uniform = np.where(counted, uniform, 0)
         values = (1 - label_smoothing) * values + label_smoothing * uniform
-    return reduce(values, reduction, count=counts.sum())
+    return reduce(values, reduction, count)
 
 
 def cross_entropy_of_probabilities(input, target, weight, label_smoothing, reduction, axis):
@@ -88,38 +103,231 @@ def cross_entropy_of_probabilities(input, target, weight, label_smoothing, reduc
             f"target has shape {target.shape}; probabilities need input's shape {input.shape}, "
             "class indices must be integers"
         )
+    check_probabilities("target", target)
     if label_smoothing:
+        label_smoothing = number("label_smoothing", label_smoothing)
         check_fraction("label_smoothing", label_smoothing)
         target = (1 - label_smoothing) * target + label_smoothing / input.shape[axis]
+    log_p = log_softmax(input, axis=axis)
+    impossible = np.equal(log_p, -np.inf)
+    if impossible.any():  # 0 log 0 is 0
+        log_p = np.where(impossible & np.equal(target, 0), 0, log_p)
     weight = class_weights(weight, input, axis)
     weighted = target if weight is None else weight * target
-    return reduce(-np.sum(weighted * log_softmax(input, axis=axis), axis=axis), reduction)
+    return reduce(-np.sum(weighted * log_p, axis=axis), reduction)
 
 
-def class_weights(weight, input, axis):
+@loss
+def nll_loss(
+    input, target, *, weight=None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """Negative log-likelihood: cross-entropy for a model that gives log-probabilities already.
+
+    Formula: -input[target]; with weight, -w_target input[target], and the mean divides by the sum
+    of the weights of the targets that count.
+
+    Gradient: -1 / N at the target's log-probability and 0 elsewhere: constant, whatever the
+    prediction; what bounds it is the log_softmax in front.
+
+    Problem: multi-class classification.
+
+    Use: after a log_softmax, or any other model of log-probabilities.  From logits, cross_entropy
+    does both in one.
+
+    Meaning: the negative log-likelihood of a categorical distribution, provided that input is
+    normalised: nothing checks that.
+
+    Outliers: sensitive: unbounded, as a probability of 0 for what happened costs infinitely much.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
+    axis.  Units: nats.
+
+    Raises: ValueError for labels outside of 0..C-1 other than ignore_index, for shapes that do not
+    fit, and when no target counts under "mean"; TypeError for targets that are not integers.
+
+    >>> nll_loss(np.log([[0.2, 0.7, 0.1], [0.5, 0.25, 0.25]]), [1, 0]).round(6)
+    np.float64(0.524911)
+
+    Reference: Good (1952), Rational Decisions; PyTorch's nll_loss.
+    """
+    input, target, axis = with_classes(input, target)
+    weight = class_weights(weight, input, axis)
+    at, counted = places(target, input.shape[axis], axis, ignore_index)
+    values, count = picked_nll(input, weight, at, counted, axis)
+    return reduce(values, reduction, count)
+
+
+@loss
+def focal_loss(
+    input,
+    target,
+    *,
+    alpha=None,
+    gamma: float = 2.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Focal loss of a softmax: cross-entropy that turns away from what is classified already.
+
+    Formula: -alpha_y (1 - p_y)^gamma log p_y, with p = softmax(input) and the target y; the mean is
+    over the targets that count, whatever alpha.  gamma = 0 is cross_entropy.
+
+    Gradient: alpha_y (1 - p_y)^gamma (1 - gamma p_y log(p_y) / (1 - p_y)) (p - target) / N: an
+    example with p_y = 0.9 pulls far less than in cross-entropy, a mistake as hard as there.
+
+    Problem: multi-class classification.
+
+    Use: when many easy examples drown the few hard ones.  alpha: one weight for each class.
+
+    Meaning: cross-entropy weighted by the probability of being wrong; no likelihood, so the
+    probabilities that it trains are not calibrated.
+
+    Outliers: very sensitive: it concentrates on mistakes, wrong labels among them.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
+    axis; alpha (C,).  Units: nats.
+
+    Raises: ValueError for a negative gamma, labels outside of 0..C-1 other than ignore_index,
+    shapes that do not fit, and when no target counts under "mean"; TypeError for targets that are
+    not integers.
+
+    >>> focal_loss([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], [1, 0]).round(6)
+    np.float64(1.369037)
+
+    Reference: Lin, Goyal, Girshick, He, Dollar (2017), Focal Loss for Dense Object Detection.
+    """
+    gamma = number("gamma", gamma)
+    check_not_negative("gamma", gamma)
+    input, target, axis = with_classes(input, target)
+    at, counted = places(target, input.shape[axis], axis, ignore_index)
+    # p_y against all other classes is a sigmoid of this difference of logits: log p_y and
+    # log(1 - p_y) follow without the rounding of 1 - p_y, which would be 0 at a large logit
+    others = np.zeros(input.shape, input.dtype)
+    others[at] = -np.inf
+    against = logsumexp(input + others, axis=axis) - pick(input, at=at)
+    values = modulated(against, gamma)
+    if alpha is not None:
+        values = class_weights(alpha, input, axis, "alpha").reshape(-1)[at[axis]] * values
+    if counted is None:
+        return reduce(values, reduction)
+    return reduce(np.where(counted, values, 0), reduction, count=int(counted.sum()))
+
+
+def modulated(against, gamma):
+    """(1 - p)^gamma (-log p) where p = sigmoid(-against); finite for any gamma and logit."""
+    nll = softplus(against)
+    return nll * np.exp(gamma * (against - nll)) if gamma else nll
+
+
+@loss
+def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str = "mean") -> Tensor:
+    """Generalized cross-entropy: from cross-entropy (q -> 0) to the probability of error (q = 1).
+
+    Formula: (1 - p_y^q) / q, with p = softmax(input) and the target y; -log p_y at q = 0.
+
+    Gradient: p_y^q (softmax(input) - target) / N: that of cross-entropy, times p_y^q, so what the
+    model finds impossible hardly pulls.
+
+    Problem: multi-class classification.
+
+    Use: when some labels are wrong.  A larger q ignores them better and learns more slowly.
+
+    Meaning: the Box-Cox transform of the likelihood; q = 1 is half the mean absolute error between
+    the probabilities and the one-hot target.
+
+    Outliers: bounded: an example costs at most 1 / q, and a wrong label stops pulling.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
+    axis.  Units: none (nats at q = 0).
+
+    Raises: ValueError for q outside of [0, 1], labels outside of 0..C-1 and shapes that do not fit;
+    TypeError for targets that are not integers.
+
+    >>> generalized_cross_entropy([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], [1, 0]).round(6)
+    np.float64(0.823234)
+
+    Reference: Zhang, Sabuncu (2018), Generalized Cross Entropy Loss for Training Deep Neural
+    Networks with Noisy Labels.
+    """
+    q = number("q", q)
+    check_fraction("q", q)
+    input, target, axis = with_classes(input, target)
+    at, _ = places(target, input.shape[axis], axis)
+    log_p = pick(log_softmax(input, axis=axis), at=at)
+    # expm1 keeps the digits that 1 - p^q would lose for a small q
+    return reduce(-np.expm1(q * log_p) / q if q else -log_p, reduction)
+
+
+# ---- classes along an axis -----------------------------------------------------------------------
+
+
+def class_axis(shape):
+    """The axis of the classes: 1, or 0 without a batch."""
+    if not shape:
+        raise ValueError("input has shape (); it needs an axis of classes: (C,) or (N, C)")
+    return 1 if len(shape) > 1 else 0
+
+
+def with_classes(input, target):
+    """input as numbers, target as indices into its classes, and the axis of the classes."""
+    input = operand("input", input)
+    shape = input.shape
+    axis = class_axis(shape)
+    return input, class_indices(target, shape[axis], shape[:axis] + shape[axis + 1 :]), axis
+
+
+def places(target, classes, axis, ignore_index=None):
+    """The index that picks each target out of input, and which targets count: None for all.
+
+    For a target that does not count the index picks class 0.
+    """
+    counted = None
+    if ignore_index in range(classes) or not labels_fit(target.ravel(), classes):
+        counted = target != ignore_index
+        check_labels(target, counted, classes)
+        target = target * counted
+    at = list(np.indices(target.shape, sparse=True))
+    at.insert(axis, target)
+    return tuple(at), counted
+
+
+@primitive(lambda g, y, x, *, at: place(g, at=at, shape=x.shape))
+def pick(x, *, at):
+    """x[at] where `at` meets no element twice, so that its derivative need not add up."""
+    return x[at]
+
+
+@primitive(lambda g, y, a, *, at, shape: pick(g, at=at))
+def place(a, *, at, shape):
+    """Zeros of `shape`, with a at `at`."""
+    out = np.zeros(shape, a.dtype)
+    out[at] = a
+    return out
+
+
+def class_weights(weight, input, axis, name="weight"):
     """One weight for each class, shaped to broadcast against input."""
     if weight is None:
         return None
-    weight = operand("weight", weight, like=input)
+    weight = operand(name, weight, like=input)
     if weight.shape != (input.shape[axis],):
         raise ValueError(
-            f"weight has shape {weight.shape}; one number for each class is {(input.shape[axis],)}"
+            f"{name} has shape {weight.shape}; one number for each class is {(input.shape[axis],)}"
         )
     return weight.reshape([-1 if i == axis else 1 for i in range(input.ndim)])
 
 
-def picked_nll(log_p, target, weight, ignore_index, axis):
-    """-w log_p at the target class, 0 where ignored; and the weights that an average divides by."""
-    counted = target != ignore_index
-    check_labels(target, counted, log_p.shape[axis])
-    at = np.expand_dims(np.where(counted, target, 0), axis)
-    counts = counted.astype(log_p.dtype)
-    if weight is not None:
-        of_class = np.broadcast_to(weight, log_p.shape)
-        counts = counts * np.squeeze(np.take_along_axis(of_class, at, axis), axis)
-    # where and not a product, because 0 * -inf is nan
-    values = np.where(counted, np.squeeze(np.take_along_axis(log_p, at, axis), axis), 0)
-    return -(counts * values), counts
+def picked_nll(log_p, weight, at, counted, axis):
+    """-w log_p at the target class, 0 where ignored; and what an average divides by."""
+    values = -pick(log_p, at=at)
+    if counted is not None:  # where and not a product, because 0 * inf is nan
+        values = np.where(counted, values, 0)
+    if weight is None:
+        return values, values.size if counted is None else int(counted.sum())
+    weight = weight.reshape(-1)[at[axis]]
+    if counted is not None:
+        weight = weight * counted
+    return weight * values, weight.sum()
 
 
 # ---- the most frequent case, fused ---------------------------------------------------------------
@@ -127,31 +335,33 @@ def picked_nll(log_p, target, weight, ignore_index, axis):
 # of a small network a tenth faster; picked_nll(log_softmax(x)) is what the tests hold it against.
 
 
-@np.errstate(under="ignore")
-def softmax_nll(x, target, scale):
+def fused_cross_entropy(x, target, scale):
     """scale * sum over the rows n of -log softmax(x)[n, target[n]], with its slope on the way."""
     values = x.data if isinstance(x, Tensor) else x
     at = target + np.arange(0, values.size, values.shape[1])
-    shifted = values - np.maximum.reduce(values, 1, keepdims=True)
+    # order="C": slope takes this layout, and its reshape below must be a view
+    shifted = np.subtract(values, np.maximum.reduce(values, 1, keepdims=True), order="C")
     slope = np.exp(shifted)
     total = np.add.reduce(slope, 1, keepdims=True)
-    loss = np.add.reduce(np.log(total).ravel() - shifted.take(at))
+    nll = np.add.reduce(np.log(total).ravel() - shifted.take(at))
     slope *= scale / total
     slope.reshape(-1)[at] -= scale
-    return computed_loss(x, loss=loss * scale, slope=slope, scale=scale)
+    return softmax_nll(x, value=nll * scale, slope=slope, scale=scale)
 
 
-def slope_slope(g, y, x, *, slope, scale):
+def slope_rule(g, y, x, *, slope, scale):
     """slope = scale * softmax(x) - constant, and softmax has the derivative p (g - sum p g)."""
     p = softmax(x, axis=1)
     return scale * p * (g - np.sum(p * g, axis=1, keepdims=True))
 
 
-@primitive(slope_slope)
-def computed_slope(x, *, slope, scale):
+@primitive(slope_rule)
+def softmax_nll_slope(x, *, slope, scale):
     return slope
 
 
-@primitive(lambda g, y, x, *, loss, slope, scale: g * computed_slope(x, slope=slope, scale=scale))
-def computed_loss(x, *, loss, slope, scale):
-    return loss
+@primitive(
+    lambda g, y, x, *, value, slope, scale: g * softmax_nll_slope(x, slope=slope, scale=scale)
+)
+def softmax_nll(x, *, value, slope, scale):
+    return value

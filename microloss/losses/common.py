@@ -5,6 +5,16 @@ import numpy as np
 from ..tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
+LOSSES = {}  # name -> function, in the order of the catalogue
+
+
+def loss(fn):
+    """Enter a loss in the catalogue; inside it, underflow to 0 is no error.
+
+    Its docstring is the card that the catalogue prints, with the sections of `catalogue.SECTIONS`.
+    """
+    LOSSES[fn.__name__] = quiet = np.errstate(under="ignore")(fn)
+    return quiet
 
 
 def operand(name, x, like=None):
@@ -28,11 +38,55 @@ def pair(input, target):
     return input, target
 
 
+def alike(**given):
+    """The operands of a loss, by name, all of one shape; arrays get the precision of a Tensor."""
+    like = None
+    for x in given.values():
+        if isinstance(x, Tensor):
+            like = x
+            break
+    first, *others = given
+    operands = [operand(first, given[first], like)]
+    shape = operands[0].shape
+    for name in others:
+        x = operand(name, given[name], operands[0])
+        if x.shape != shape:
+            raise ValueError(unequal(first, operands[0], name, x))
+        operands.append(x)
+    return operands
+
+
+def constant(name, x, like):
+    """The values of x, cut from any graph, in the precision of `like`."""
+    return operand(name, x.data if isinstance(x, Tensor) else x, like)
+
+
+def signs(target, like, shape):
+    """Labels -1 and +1 of that shape, in the precision of `like`."""
+    target = constant("target", target, like)
+    check_target_shape(target, shape)
+    wrong = np.abs(target) != 1
+    if wrong.any():
+        message = f"target holds {target[wrong][0]:g}, labels here are -1 and +1"
+        if np.isin(target, (0, 1)).all():
+            message = "target holds 0/1, labels here are -1/+1: pass 2 * target - 1"
+        raise ValueError(message)
+    return target
+
+
 def unequal(name1, x1, name2, x2):
     message = f"{name1} has shape {x1.shape}, {name2} has shape {x2.shape}; they must be equal"
     if x1.size == x2.size:
         message += f": did you mean {name2}.reshape{x1.shape}?"
     return message
+
+
+def check_target_shape(target, shape):
+    if target.shape != shape:
+        cure = f": did you mean target.reshape{shape}?" if target.size == np.prod(shape) else ""
+        raise ValueError(
+            f"target has shape {target.shape}, for this input it must be {shape}{cure}"
+        )
 
 
 def check_reduction(reduction, allowed=REDUCTIONS):
@@ -59,8 +113,7 @@ def class_indices(target, classes, shape):
             f"target must hold class indices (integers from 0 to {classes - 1}), got dtype "
             f"{target.dtype}; labels that are whole numbers convert with target.astype(int)"
         )
-    if target.shape != shape:
-        raise ValueError(f"target has shape {target.shape}, for this input it must be {shape}")
+    check_target_shape(target, shape)
     return target.astype(np.int64, copy=False)
 
 
@@ -71,6 +124,51 @@ def is_floating(x):
 def check_fraction(name, value):
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {value!r}")
+
+
+def check_positive(name, value):
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value!r}")
+
+
+def check_not_negative(name, value):
+    if not value >= 0:
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
+
+
+def number(name, value):
+    """A hyper-parameter as a Python float, beside which float32 stays float32."""
+    if isinstance(value, Tensor):
+        raise TypeError(f"{name} is a Tensor, which would get no gradient: pass {name}=t.item()")
+    return float(value)
+
+
+def check_none_negative(name, x, why):
+    """No element may be negative; returns the least."""
+    lowest = (x.data if isinstance(x, Tensor) else x).min(initial=np.inf)
+    if lowest < 0:
+        raise ValueError(f"{name} holds {lowest:g}; {why}, so it must be at least 0")
+    return lowest
+
+
+def check_probabilities(name, x, cure=""):
+    """Every element must be in [0, 1]; nan is not."""
+    values = x.data if isinstance(x, Tensor) else x
+    low, high = np.minimum.reduce, np.maximum.reduce
+    if values.size and not (low(values, None) >= 0 and high(values, None) <= 1):
+        wrong = values[~((values >= 0) & (values <= 1))].flat[0]
+        raise ValueError(f"{name} holds {wrong:g}, probabilities are in [0, 1]{cure}")
+
+
+def check_log_probabilities(name, x):
+    """No element may be above 0, except by rounding."""
+    values = x.data if isinstance(x, Tensor) else x
+    highest = values.max(initial=-np.inf)
+    if highest > 1e-6:
+        raise ValueError(
+            f"{name} holds {highest:g}; log-probabilities are at most 0: pass log_softmax(logits) "
+            "or the logarithm of the probabilities"
+        )
 
 
 def labels_fit(target, classes):

@@ -1,0 +1,86 @@
+"""Weighing several losses, or the losses of several examples, against each other."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..tensor import Tensor, values_of
+from .common import alike, check_positive, loss, number, operand
+
+
+@loss
+def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
+    """Kendall's multi-task loss: each task is weighed by an uncertainty that is learned with it.
+
+    Formula: sum(e^-s L / 2 + s / 2) over the tasks, with their losses L and the logarithms s of
+    their noise variances.
+
+    Gradient: e^-s / 2 for a task's loss, (1 - e^-s L) / 2 for its s: at the best s, e^s = L, so
+    every task ends at the same weighted size.
+
+    Problem: multi-task learning.
+
+    Use: several losses in different units, where nobody knows their weights.  Make log_vars a
+    learned parameter that starts at 0.
+
+    Meaning: the negative log-likelihood of tasks with Gaussian noise of unknown variance e^s, for
+    losses that are squared errors, up to constants.
+
+    Outliers: robust: a task that stays hard is given less weight, logarithmically in the end.
+
+    Shapes: losses and log_vars are T numbers each: arrays or Tensors (T,), or lists of single
+    numbers; the result is one number, which may be negative.
+
+    Raises: ValueError for different or zero numbers of tasks, or losses that are not single
+    numbers; TypeError for what is not a real number.
+
+    >>> uncertainty_weighted_loss([2.0, 0.8], [0.5, -1.0]).round(6)
+    np.float64(1.443843)
+
+    Reference: Kendall, Gal, Cipolla (2018), Multi-Task Learning Using Uncertainty to Weigh Losses
+    for Scene Geometry and Semantics.
+    """
+    losses, s = alike(losses=stacked(losses), log_vars=stacked(log_vars))
+    if s.ndim != 1 or not s.size:
+        raise ValueError(f"losses and log_vars have shape {s.shape}; one number a task is (T,)")
+    with np.errstate(over="ignore"):
+        return 0.5 * (np.exp(-s) * losses + s).sum()
+
+
+def stacked(x):
+    """A list in which there are Tensors as one Tensor."""
+    tensors = [item for item in x if isinstance(item, Tensor)] if isinstance(x, Sequence) else []
+    return np.stack([operand("a task", item, like=tensors[0]) for item in x]) if tensors else x
+
+
+def self_paced_weights(losses, *, threshold: float, mode: str = "hard") -> np.ndarray:
+    """Weights of examples for self-paced learning: easy ones first.
+
+    Formula: "hard": 1 where loss < threshold, else 0; "linear": 1 - loss / threshold, kept within
+    [0, 1].  Each minimises sum(w L) + f(w) over w in [0, 1], with f = -threshold * sum(w) for
+    "hard" and f = threshold * sum(w^2 / 2 - w) for "linear".
+
+    Train on mean(w * losses), and raise the threshold from epoch to epoch, until all examples are
+    in.  The weights are plain numbers: no gradient passes through them.
+
+    Shapes: losses of any shape, one for each example; the result of the same.
+
+    Raises ValueError for a threshold that is not positive and for an unknown mode; TypeError for
+    what is not a real number.
+
+    >>> self_paced_weights([0.1, 0.5, 0.9, 1.0, 2.0], threshold=1.0)
+    array([1., 1., 1., 0., 0.])
+    >>> self_paced_weights([0.1, 0.5, 0.9, 1.0, 2.0], threshold=1.0, mode="linear").round(1)
+    array([0.9, 0.5, 0.1, 0. , 0. ])
+
+    Reference: Kumar, Packer, Koller (2010), Self-Paced Learning for Latent Variable Models; Jiang
+    et al. (2014), Easy Samples First: Self-paced Reranking for Zero-Example Multimedia Search.
+    """
+    check_positive("threshold", threshold)
+    threshold = number("threshold", threshold)
+    losses = values_of(operand("losses", losses))
+    if mode == "hard":
+        return (losses < threshold).astype(losses.dtype)
+    if mode == "linear":
+        return np.clip(1 - losses / threshold, 0, 1)
+    raise ValueError(f'mode must be "hard" or "linear", got {mode!r}')

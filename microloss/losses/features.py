@@ -1,0 +1,53 @@
+"""Losses between features of a network instead of between its outputs."""
+
+import numpy as np
+
+from ..tensor import Tensor
+from .common import alike, constant, loss, operand, reduce
+
+
+@loss
+def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
+    """Perceptual loss: mean squared difference of what a network sees in two pictures.
+
+    Formula: sum over layers l of weights_l * mean((features(input)_l - features(target)_l)^2).
+
+    Gradient: 2 weights_l (features(input)_l - features(target)_l) / size of l, sent back through
+    `features` to input; the target's features are constants.
+
+    Problem: generative modelling.
+
+    Use: when images shall look alike, not agree pixel by pixel.  Freeze the network of `features`:
+    parameters that require a gradient get one.
+
+    Meaning: Euclidean distance in the space of features.
+
+    Outliers: very sensitive: quadratic in each feature.
+
+    Shapes: input and target of one shape; features maps them to a list of arrays, one for each
+    layer (or to one array); weights: one number for each layer, 1 if not given.  Units: the
+    features', squared.
+
+    Raises: ValueError for unequal shapes, and for weights that are not as many as the layers.
+
+    >>> a, b = np.array([1.0, 2.0, 0.0, 1.0]), np.array([0.0, 2.0, 1.0, 1.0])
+    >>> perceptual_loss(lambda x: [x, x[:2]], a, b, weights=[1.0, 0.5])
+    np.float64(0.75)
+
+    Reference: Johnson, Alahi, Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer and
+    Super-Resolution.
+    """
+    input, target = alike(input=input, target=target)
+    seen = layers(features(input))
+    wanted = [constant("features(target)", f, input) for f in layers(features(target))]
+    if not seen:
+        raise ValueError("features(input) gives no layers")
+    weights = operand("weights", np.ones(len(seen)) if weights is None else weights, like=input)
+    if weights.shape != (len(seen),):
+        raise ValueError(f"weights has shape {weights.shape}; features gives {len(seen)} layers")
+    return sum(w * reduce((f - g) ** 2, "mean") for w, f, g in zip(weights, seen, wanted))
+
+
+def layers(features):
+    """The arrays of all layers; a network may give one array for one layer."""
+    return [features] if isinstance(features, Tensor | np.ndarray) else list(features)

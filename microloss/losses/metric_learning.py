@@ -1,0 +1,526 @@
+"""Losses for embeddings and scores, where only comparisons between examples matter."""
+
+import numpy as np
+
+from ..functional import norm, pairwise_distance, softplus
+from ..tensor import Tensor
+from .classification import cross_entropy
+from .common import (
+    alike,
+    check_positive,
+    check_target_shape,
+    constant,
+    loss,
+    number,
+    operand,
+    reduce,
+    signs,
+)
+
+# ---- pairs and triplets --------------------------------------------------------------------------
+
+
+@loss
+def contrastive_loss(
+    input1, input2, target, *, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Contrastive loss: pull similar pairs together, push others apart up to a margin.
+
+    Formula: with D = |input1 - input2|, (1 - target) D^2 + target max(0, margin - D)^2; target 0
+    is a similar pair, 1 a dissimilar one.  No factor 1/2.
+
+    Gradient: 2 (input1 - input2) for a similar pair, -2 (margin / D - 1) (input1 - input2) for a
+    dissimilar one within the margin, each / N: a spring that pulls, a spring that pushes and lets
+    go at the margin; 0 for a dissimilar pair at distance 0, where no direction is better.
+
+    Problem: metric learning.
+
+    Use: pairs are labelled as the same or not, and absolute distances shall mean something.
+
+    Meaning: the energy of springs between points in Euclidean space.
+
+    Outliers: sensitive: a similar pair that is k times as far apart weighs k^2 times as much;
+    dissimilar pairs are bounded by margin^2.
+
+    Shapes: input1 and input2 (N, D) or (D,), target without the last axis.  Units: distance,
+    squared.
+
+    Raises: ValueError for unequal shapes, targets other than 0 and 1, a margin that is not
+    positive, an unknown reduction, or an empty mean.
+
+    >>> x1 = [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [2.0, 0.0]]
+    >>> x2 = [[0.3, 0.4], [1.0, 1.5], [3.0, 4.0], [2.0, 0.0]]
+    >>> contrastive_loss(x1, x2, [0, 1, 1, 0], reduction="none")
+    array([0.25, 0.25, 0.  , 0.  ])
+
+    Reference: Hadsell, Chopra, LeCun (2006), Dimensionality Reduction by Learning an Invariant
+    Mapping (with factors 1/2).
+    """
+    margin = number("margin", margin)
+    check_positive("margin", margin)
+    input1, input2 = alike(input1=input1, input2=input2)
+    dissimilar = dissimilarity(target, input1)
+    difference = input1 - input2
+    push = np.clip(margin - norm(difference, axis=-1), 0, None)
+    # D^2 without D: the norm has no second derivative at 0, its square has
+    pull = (difference * difference).sum(axis=-1)
+    return reduce(np.where(dissimilar, push * push, pull), reduction)
+
+
+def dissimilarity(target, input):
+    """Labels 0 (similar) and 1 (dissimilar) as a mask."""
+    target = constant("target", target, input)
+    check_target_shape(target, input.shape[:-1])
+    wrong = (target != 0) & (target != 1)
+    if wrong.any():
+        message = f"target holds {target[wrong][0]:g}, labels here are 0 (similar), 1 (dissimilar)"
+        if (np.abs(target) == 1).all():
+            message += ": if 1 means similar and -1 does not, pass (1 - target) / 2"
+        raise ValueError(message)
+    return target == 1
+
+
+@loss
+def triplet_margin_loss(
+    anchor,
+    positive,
+    negative,
+    *,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """Triplet loss: the positive shall be closer to the anchor than the negative, by a margin.
+
+    Formula: max(0, margin + d(a, p) - d(a, n)) with d(u, v) = |u - v + eps|_p; eps is added to
+    each component.  With swap, the smaller of d(a, n) and d(p, n) replaces d(a, n).
+
+    Gradient: for the anchor of an active triplet, the unit vector of a - p plus that of n - a, over
+    N, at any distance; 0 for the others.  Exactly on the hinge a triplet counts as active.
+
+    Problem: metric learning.
+
+    Use: which of two is closer is known, but no absolute distance; choose triplets with
+    batch_hard_triplets or semi_hard_triplets, because most random ones are inactive soon.
+
+    Meaning: a hinge on the difference of two distances.
+
+    Outliers: robust: the gradient of each triplet is bounded, though a mislabelled one stays
+    active for ever.
+
+    Shapes: anchor, positive and negative of one shape, (N, D) or (D,).  Units: distance.
+
+    Raises: ValueError for unequal shapes, a margin that is not positive, p below 1, an unknown
+    reduction, or an empty mean.
+
+    >>> anchor, positive, negative = [[0.0, 0.0]], [[3.0, 4.0]], [[0.0, 1.0]]
+    >>> triplet_margin_loss(anchor, positive, negative, eps=0.0)      # max(0, 1 + 5 - 1)
+    np.float64(5.0)
+
+    Reference: Schroff, Kalenichenko, Philbin (2015), FaceNet (with squared distances); PyTorch's
+    triplet_margin_loss.
+    """
+    margin, eps = number("margin", margin), number("eps", eps)
+    check_positive("margin", margin)
+    anchor, positive, negative = alike(anchor=anchor, positive=positive, negative=negative)
+    to_positive = pairwise_distance(anchor, positive, p, eps=eps)
+    to_negative = pairwise_distance(anchor, negative, p, eps=eps)
+    if swap:
+        to_negative = np.minimum(to_negative, pairwise_distance(positive, negative, p, eps=eps))
+    return reduce(np.clip(margin + (to_positive - to_negative), 0, None), reduction)
+
+
+def batch_hard_triplets(embeddings, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each anchor, the farthest example of its class and the nearest one of another class.
+
+    Euclidean distances; the first of several equal ones.  Anchors without a positive or without a
+    negative are left out.  Nothing is recorded: index the embeddings with the result.
+
+    Shapes: embeddings (N, D), labels (N,); returns indices of anchors, positives and negatives.
+
+    Raises ValueError for shapes that do not fit.
+
+    >>> a, p, n = batch_hard_triplets([[0.0], [1.0], [3.0], [2.5], [9.0]], [0, 0, 0, 1, 2])
+    >>> a, p, n
+    (array([0, 1, 2]), array([2, 2, 0]), array([3, 3, 3]))
+
+    Reference: Hermans, Beyer, Leibe (2017), In Defense of the Triplet Loss.
+    """
+    distance, positive, negative = relations(embeddings, labels)
+    anchors = np.flatnonzero(positive.any(axis=1) & negative.any(axis=1))
+    farthest = np.where(positive, distance, -np.inf)[anchors]
+    nearest = np.where(negative, distance, np.inf)[anchors]
+    if not anchors.size:  # argmax refuses to search in nothing
+        return anchors, anchors, anchors
+    return anchors, farthest.argmax(axis=1), nearest.argmin(axis=1)
+
+
+def semi_hard_triplets(
+    embeddings, labels, *, margin: float = 0.2
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All triplets whose negative is farther than the positive, by no more than the margin.
+
+    Formula: 0 < d(a, n) - d(a, p) <= margin.  Harder negatives, nearer than the positive, often
+    collapse all embeddings to one point early in training; easier ones have no gradient.
+    Nothing is recorded: index the embeddings with the result.
+
+    Shapes: embeddings (N, D), labels (N,); returns indices of anchors, positives and negatives.
+
+    Raises ValueError for shapes that do not fit and for a margin that is not positive.
+
+    >>> semi_hard_triplets([[0.0], [1.0], [1.5], [4.0]], [0, 0, 1, 1], margin=1.0)
+    (array([0, 3]), array([1, 2]), array([2, 1]))
+
+    Reference: Schroff, Kalenichenko, Philbin (2015), FaceNet.
+    """
+    check_positive("margin", margin)
+    distance, positive, negative = relations(embeddings, labels)
+    anchors, positives = np.nonzero(positive)
+    gap = distance[anchors] - distance[anchors, positives][:, None]
+    rows, negatives = np.nonzero(negative[anchors] & (gap > 0) & (gap <= margin))
+    return anchors[rows], positives[rows], negatives
+
+
+def relations(embeddings, labels):
+    """Distances between all rows, which of them are other ones of a class, which of two classes."""
+    x = embeddings.data if isinstance(embeddings, Tensor) else operand("embeddings", embeddings)
+    labels = np.asarray(labels)
+    if x.ndim != 2 or labels.shape != x.shape[:1]:
+        raise ValueError(
+            f"embeddings must be (N, D) and labels (N,); got shapes {x.shape} and {labels.shape}"
+        )
+    # row by row, and not from x @ x.T, which rounds small distances away
+    distance = np.array([norm(x - row, axis=1) for row in x]).reshape(len(x), len(x))
+    same = labels[:, None] == labels
+    return distance, same & ~np.eye(len(x), dtype=bool), ~same
+
+
+@loss
+def cosine_embedding_loss(
+    input1, input2, target, *, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """Cosine embedding loss: small angles within similar pairs, large ones within others.
+
+    Formula: with cos = input1 . input2 / sqrt((|input1|^2 + 1e-12) (|input2|^2 + 1e-12)),
+    1 - cos for target 1 (similar), max(0, cos - margin) for target -1 (dissimilar).
+
+    Gradient: -target (u2 - cos u1) / |input1| / N with respect to input1, u1 and u2 the unit
+    vectors: at right angles to input1, and large for short vectors.  A dissimilar pair exactly at
+    the margin still counts.
+
+    Problem: metric learning.
+
+    Use: pairs are labelled, and only the direction of an embedding shall matter, as for texts of
+    different lengths.
+
+    Meaning: half the squared distance of the points on the unit sphere.
+
+    Outliers: bounded: no pair costs more than 2.
+
+    Shapes: input1 and input2 (N, D) or (D,), target without the last axis.  Units: none.
+
+    Raises: ValueError for unequal shapes, targets other than -1 and +1, a margin outside of
+    [-1, 1], an unknown reduction, or an empty mean.
+
+    >>> cosine_embedding_loss([[1.0, 2.0], [1.0, 0.0]], [[2.0, 1.0], [1.0, 1.0]], [1, -1],
+    ...                       margin=0.5, reduction="none").round(6)
+    array([0.2     , 0.207107])
+
+    Reference: PyTorch's cosine_embedding_loss.
+    """
+    margin = number("margin", margin)
+    if not -1 <= margin <= 1:
+        raise ValueError(f"margin must be in [-1, 1], as a cosine is; got {margin!r}")
+    input1, input2 = alike(input1=input1, input2=input2)
+    target = signs(target, input1, input1.shape[:-1])
+    product = (input1 * input2).sum(axis=-1)
+    square1 = (input1 * input1).sum(axis=-1) + 1e-12
+    square2 = (input2 * input2).sum(axis=-1) + 1e-12
+    cosine = product / np.sqrt(square1 * square2)
+    return reduce(np.where(target == 1, 1 - cosine, np.clip(cosine - margin, 0, None)), reduction)
+
+
+@loss
+def hinge_embedding_loss(input, target, *, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """Hinge embedding loss: small distances for similar pairs, large ones for others.
+
+    Formula: input for target 1 (similar), max(0, margin - input) for target -1 (dissimilar);
+    input is a distance.
+
+    Gradient: 1 / N for a similar pair, -1 / N for a dissimilar one up to and including the margin,
+    else 0: of one size everywhere.
+
+    Problem: metric learning.
+
+    Use: a distance of any kind is computed already, L1 for example, and pairs are labelled.
+
+    Meaning: a hinge on a distance; the contrastive loss without its squares.
+
+    Outliers: robust: the gradient does not grow with the distance.
+
+    Shapes: input and target of one shape.  Units: the distance's.
+
+    Raises: ValueError for unequal shapes, targets other than -1 and +1, an unknown reduction, or
+    an empty mean.
+
+    >>> hinge_embedding_loss([0.3, -0.2, 0.4, 1.0, 1.5], [1, 1, -1, -1, -1], reduction="none")
+    array([ 0.3, -0.2,  0.6,  0. ,  0. ])
+
+    Reference: PyTorch's hinge_embedding_loss.
+    """
+    margin = number("margin", margin)
+    input = operand("input", input)
+    target = signs(target, input, input.shape)
+    return reduce(np.where(target == 1, input, np.clip(margin - input, 0, None)), reduction)
+
+
+# ---- ranking -------------------------------------------------------------------------------------
+
+
+@loss
+def margin_ranking_loss(
+    input1, input2, target, *, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """Margin ranking loss: the one of two scores that should be higher shall be, by a margin.
+
+    Formula: max(0, margin - target (input1 - input2)); target 1 ranks input1 higher, -1 input2.
+
+    Gradient: -target / N with respect to input1 and its opposite for input2 while the order is
+    wrong or the margin not reached, exactly on the margin too; else 0.
+
+    Problem: ranking.
+
+    Use: it is known which of two shall rank higher, and a margin is enough.
+
+    Meaning: a hinge on the difference of two scores; with margin 1 it bounds the share of wrong
+    orders from above.
+
+    Outliers: robust: the gradient of each pair is bounded.
+
+    Shapes: input1, input2 and target of one shape.  Units: the scores'.
+
+    Raises: ValueError for unequal shapes, targets other than -1 and +1, an unknown reduction, or
+    an empty mean.
+
+    >>> margin_ranking_loss([1.0, 2.0, 0.5, 1.0], [0.5, 2.5, 0.5, 2.0], [1, 1, 1, -1], margin=0.25)
+    np.float64(0.25)
+
+    Reference: Herbrich, Graepel, Obermayer (2000), Large Margin Rank Boundaries for Ordinal
+    Regression; PyTorch's margin_ranking_loss.
+    """
+    input1, input2 = alike(input1=input1, input2=input2)
+    target = signs(target, input1, input1.shape)
+    return reduce(
+        np.clip(number("margin", margin) - target * (input1 - input2), 0, None), reduction
+    )
+
+
+@loss
+def bpr_loss(positive, negative, *, reduction: str = "mean") -> Tensor:
+    """Bayesian personalised ranking: what a user chose shall score higher than what was not chosen.
+
+    Formula: -log sigmoid(positive - negative) = softplus(negative - positive).
+
+    Gradient: -sigmoid(negative - positive) / N with respect to positive, its opposite for negative:
+    1 in size while the order is badly wrong, vanishing once it is right.
+
+    Problem: ranking.
+
+    Use: recommendations from clicks, purchases and the like, where only choices are seen.
+
+    Meaning: the negative log-likelihood of a logistic model of each preference; a smooth stand-in
+    for 1 - AUC.
+
+    Outliers: robust: linear in the score of a wrong order, so its gradient is bounded by 1.
+
+    Shapes: positive and negative of one shape.  Units: nats.
+
+    Raises: ValueError for unequal shapes, an unknown reduction, or an empty mean.
+
+    >>> bpr_loss([2.0, 0.5, -1.0], [1.0, 1.5, -1.0]).round(6)
+    np.float64(0.773224)
+
+    Reference: Rendle, Freudenthaler, Gantner, Schmidt-Thieme (2009), BPR: Bayesian Personalized
+    Ranking from Implicit Feedback.
+    """
+    positive, negative = alike(positive=positive, negative=negative)
+    return reduce(softplus(negative - positive), reduction)
+
+
+# ---- one positive among many negatives -----------------------------------------------------------
+
+
+@loss
+def info_nce_loss(
+    query, positive, negatives=None, *, temperature=0.1, reduction: str = "mean"
+) -> Tensor:
+    """InfoNCE: recognise the positive of each query among negatives, by cosine similarity.
+
+    Formula: -log(e^(s+ / T) / (e^(s+ / T) + sum e^(s- / T))), s the cosine similarities of the
+    query with its positive and with the negatives; without `negatives`, the positives of the other
+    queries serve as such.
+
+    Gradient: (sum_k p_k k - k+) / (T |query|) / N with respect to the query, less its part along
+    the query; p the softmax of s / T over all keys k: hard negatives push most, the more so the
+    lower the temperature.
+
+    Problem: metric learning.
+
+    Use: self-supervised learning from pairs, where everything else in the batch is a negative;
+    large batches help.
+
+    Meaning: cross-entropy of a classifier whose classes are the candidates; log(number of
+    candidates) minus the loss bounds the mutual information from below.
+
+    Outliers: bounded: no loss exceeds log(candidates) + 2 / T; but a negative that is truly a
+    positive is pushed away.
+
+    Shapes: query and positive (N, D); negatives (M, D) for all queries or (N, M, D), own ones for
+    each; temperature a number, or a Tensor to learn it.  Units: nats.
+
+    Raises: ValueError for shapes that do not fit, a temperature that is not positive, an unknown
+    reduction, or an empty mean.
+
+    >>> query, positive = [[1.0, 0.0], [0.6, 0.8]], [[0.8, 0.6], [0.0, 2.0]]
+    >>> info_nce_loss(query, positive, temperature=0.5).round(6)
+    np.float64(0.524897)
+
+    Reference: van den Oord, Li, Vinyals (2018), Representation Learning with Contrastive
+    Predictive Coding.
+    """
+    query, positive = rows_of(query=query, positive=positive)
+    if negatives is None:
+        return identification(
+            similarities(query, positive, temperature), np.arange(len(query)), reduction
+        )
+    negatives = operand("negatives", negatives, query)
+    n, d = query.shape
+    many = negatives.shape[-2:-1]
+    if not many or negatives.shape not in ((*many, d), (n, *many, d)):
+        raise ValueError(
+            f"negatives has shape {negatives.shape}; for a query of shape {query.shape} it must "
+            f"be (M, {d}), shared by all queries, or ({n}, M, {d})"
+        )
+    query, positive, negatives = unit(query), unit(positive), unit(negatives)
+    to_positive = (query * positive).sum(axis=-1, keepdims=True)
+    if negatives.ndim == 2:
+        to_negatives = query @ negatives.T
+    else:
+        to_negatives = (negatives @ query[:, :, None])[:, :, 0]
+    logits = np.concatenate([to_positive, to_negatives], axis=1) / checked(temperature, query)
+    return identification(logits, np.zeros(n, int), reduction)
+
+
+@loss
+def nt_xent_loss(z1, z2, *, temperature=0.5, reduction: str = "mean") -> Tensor:
+    """NT-Xent, SimCLR's loss: the two views of an example shall find each other among all views.
+
+    Formula: for each of the 2N rows i, with its other view j,
+    -log(e^(s_ij / T) / sum over k other than i of e^(s_ik / T)), s the cosine similarities.
+
+    Gradient: (sum_k p_k z_k - z_j) / (T |z_i|) / 2N from row i's own term, less the part along
+    z_i; p the softmax over the other rows.  Each row also gets its share as a candidate of others.
+
+    Problem: metric learning.
+
+    Use: self-supervised learning from two augmented views of each example; large batches help.
+
+    Meaning: cross-entropy of finding the partner among 2N - 1 candidates on the unit sphere.
+
+    Outliers: bounded: no loss exceeds log(2N - 1) + 2 / T; but examples of one class in a batch
+    push each other away.
+
+    Shapes: z1 and z2 (N, D); "none" gives (2N,), the rows of z1, then those of z2; temperature a
+    number, or a Tensor to learn it.  Units: nats.
+
+    Raises: ValueError for unequal shapes, a temperature that is not positive, an unknown
+    reduction, or an empty mean.
+
+    >>> nt_xent_loss([[1.0, 0.0], [0.6, 0.8]], [[0.8, 0.6], [0.0, 1.0]]).round(6)
+    np.float64(0.870714)
+
+    Reference: Chen, Kornblith, Norouzi, Hinton (2020), A Simple Framework for Contrastive
+    Learning of Visual Representations.
+    """
+    z1, z2 = rows_of(z1=z1, z2=z2)
+    n = len(z1)
+    z = unit(np.concatenate([z1, z2]))
+    # a row is no candidate for itself: masked, because subtracting its term e^(1 / T) would cancel
+    similarity = (z @ z.T) / checked(temperature, z)
+    logits = np.where(np.eye(2 * n, dtype=bool), -np.inf, similarity)
+    return identification(logits, np.roll(np.arange(2 * n), n), reduction)
+
+
+@loss
+def clip_loss(image_embeddings, text_embeddings, *, temperature=0.07) -> Tensor:
+    """CLIP's loss: each image shall find its text in the batch, and each text its image.
+
+    Formula: (CE(S / T) + CE(S^T / T)) / 2, S the cosine similarities of all images with all texts
+    and CE the mean cross-entropy with the matching ones, on the diagonal, as classes.  Embeddings
+    are scaled to unit length here; for unit vectors that changes nothing.
+
+    Gradient: (P + Q^T - 2 I) / (2 N T) with respect to S, P and Q the softmaxes of S / T over texts
+    and of S^T / T over images; orthogonal to each embedding, as its length does not matter.
+
+    Problem: metric learning.
+
+    Use: two kinds of data in pairs, such as images and captions, for one common space.
+
+    Meaning: InfoNCE in both directions.
+
+    Outliers: bounded: no loss exceeds log(N) + 2 / T; but a wrong pair pulls as hard as any.
+
+    Shapes: image_embeddings and text_embeddings (N, D), matching row by row; temperature a number,
+    or a Tensor to learn it; result ().  Units: nats.
+
+    Raises: ValueError for unequal shapes, no pairs, or a temperature that is not positive.
+
+    >>> images, texts = [[1.0, 0.0], [0.6, 0.8]], [[0.8, 0.6], [0.0, 1.0]]
+    >>> clip_loss(images, texts, temperature=0.5).round(6)
+    np.float64(0.524897)
+
+    Reference: Radford et al. (2021), Learning Transferable Visual Models From Natural Language
+    Supervision.
+    """
+    images, texts = rows_of(image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    logits = similarities(images, texts, temperature)
+    own = np.arange(len(images))
+    return 0.5 * (identification(logits, own, "mean") + identification(logits.T, own, "mean"))
+
+
+def rows_of(**embeddings):
+    """Two batches of embeddings (N, D) of one shape."""
+    pair = alike(**embeddings)
+    if pair[0].ndim != 2:
+        names = " and ".join(embeddings)
+        raise ValueError(f"{names} must have shape (N, D), got {pair[0].shape}")
+    return pair
+
+
+def unit(x):
+    """The rows of x at length 1; a row of zeros stays."""
+    return x / np.maximum(norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def similarities(x, y, temperature):
+    """Cosines of all rows of x with all rows of y, over the temperature."""
+    return (unit(x) @ unit(y).T) / checked(temperature, x)
+
+
+def identification(logits, own, reduction):
+    """Cross-entropy of telling each row's own candidate from the others."""
+    if not own.size:  # no rows, so perhaps no candidates either: no cross-entropy has 0 classes
+        return reduce(logits.sum(axis=1), reduction)
+    return cross_entropy(logits, own, reduction=reduction)
+
+
+def checked(temperature, like):
+    """A temperature above 0: a Tensor as it is, a number in the precision of `like`."""
+    if not isinstance(temperature, Tensor):
+        temperature = np.asarray(temperature, like.dtype)
+    if temperature.size != 1:
+        raise ValueError(f"temperature must be one number, got shape {temperature.shape}")
+    check_positive("temperature", temperature)
+    return temperature

@@ -1,0 +1,210 @@
+"""Penalties on the parameters of a model, to be added to a loss."""
+
+import numpy as np
+
+from ..functional import dot
+from ..tensor import Tensor
+from .common import (
+    check_none_negative,
+    check_not_negative,
+    constant,
+    loss,
+    number,
+    operand,
+    unequal,
+)
+
+
+@loss
+def l1_penalty(params, *, strength: float = 1.0) -> Tensor:
+    """L1 penalty (lasso): pulls parameters to exactly zero.
+
+    Formula: strength * sum |w| over all parameters.
+
+    Gradient: strength * sign(w), and 0 at 0: of one size however small the parameter.  Plain steps
+    jitter around zero; the proximal step, soft_threshold, lands on it.
+
+    Problem: regularisation.
+
+    Use: when few of many features matter, and the model shall say which.  Biases are usually left
+    out.
+
+    Meaning: the negative logarithm of a Laplace prior on the parameters, up to constants.
+
+    Outliers: robust: a large parameter that the data demand is pulled no harder than a small one.
+
+    Shapes: params an array or a Tensor of any shape, or a list of them; the result is one number.
+    Units: those of the loss that it is added to.
+
+    Raises: ValueError for a negative strength or no parameters; TypeError for what is not a real
+    number.
+
+    >>> l1_penalty([[1.0, -2.0, 0.0], [[0.5], [-0.5]]], strength=0.01)
+    np.float64(0.04)
+
+    Reference: Tibshirani (1996), Regression Shrinkage and Selection via the Lasso.
+    """
+    check_not_negative("strength", strength)
+    return number("strength", strength) * total(np.abs(w).sum() for w in parameters(params))
+
+
+@loss
+def l2_penalty(params, *, strength: float = 1.0) -> Tensor:
+    """L2 penalty (ridge): pulls parameters towards zero in proportion to their size.
+
+    Formula: strength * sum w^2 over all parameters, without a 1/2: an optimizer's weight_decay is
+    twice this strength.
+
+    Gradient: 2 strength * w: strong for large parameters, vanishing for small ones, so none becomes
+    exactly zero.
+
+    Problem: regularisation.
+
+    Use: the default against overfitting; it shares weight among features that go together.  Biases
+    are usually left out.
+
+    Meaning: the negative logarithm of a Gaussian prior of variance 1 / (2 strength), up to
+    constants.
+
+    Outliers: very sensitive: one large parameter costs more than many small ones.
+
+    Shapes: params an array or a Tensor of any shape, or a list of them; the result is one number.
+    Units: those of the loss that it is added to.
+
+    Raises: ValueError for a negative strength or no parameters; TypeError for what is not a real
+    number.
+
+    >>> l2_penalty([[1.0, -2.0, 0.0], [[0.5], [-0.5]]], strength=0.01)
+    np.float64(0.055)
+
+    Reference: Hoerl, Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal
+    Problems.
+    """
+    check_not_negative("strength", strength)
+    return number("strength", strength) * total(dot(w, w) for w in parameters(params))
+
+
+@loss
+def elastic_net_penalty(params, *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
+    """Elastic net: exact zeros as from L1, and as from L2 features that go together stay together.
+
+    Formula: l1 * sum |w| + l2 * sum w^2.  In scikit-learn's terms l1 = alpha * l1_ratio and
+    l2 = alpha * (1 - l1_ratio) / 2.
+
+    Gradient: l1 * sign(w) + 2 l2 * w, and 0 at 0.
+
+    Problem: regularisation.
+
+    Use: many features of which few matter, in groups that are correlated: L1 alone would take one
+    of each group at random.
+
+    Meaning: the negative logarithm of a prior between Laplace and Gaussian, up to constants.
+
+    Outliers: sensitive: the square part pulls large parameters harder.
+
+    Shapes: params an array or a Tensor of any shape, or a list of them; the result is one number.
+    Units: those of the loss that it is added to.
+
+    Raises: ValueError for a negative strength or no parameters; TypeError for what is not a real
+    number.
+
+    >>> elastic_net_penalty([[1.0, -2.0, 0.0], [[0.5], [-0.5]]], l1=0.01, l2=0.1).round(6)
+    np.float64(0.59)
+
+    Reference: Zou, Hastie (2005), Regularization and Variable Selection via the Elastic Net.
+    """
+    check_not_negative("l1", l1)
+    check_not_negative("l2", l2)
+    l1, l2 = number("l1", l1), number("l2", l2)
+    return total(l1 * np.abs(w).sum() + l2 * dot(w, w) for w in parameters(params))
+
+
+def soft_threshold(x, amount: float) -> Tensor:
+    """The proximal step of the L1 penalty: moves every element towards 0, and stops there.
+
+    Formula: sign(x) max(|x| - amount, 0), the minimiser w of (w - x)^2 / 2 + amount |w|.  After a
+    gradient step of size lr on the loss alone, amount = lr * strength gives exact zeros:
+    `p.data = soft_threshold(p.data, lr * strength)`.
+
+    Shapes: x of any shape, the result of the same; amount a number.  The derivative is 1 where
+    |x| > amount and 0 elsewhere.
+
+    Raises ValueError for a negative amount; TypeError for what is not a real number.
+
+    >>> soft_threshold([-3.0, 0.5, 2.0], 1.0)
+    array([-2.,  0.,  1.])
+
+    Reference: Donoho, Johnstone (1994), Ideal Spatial Adaptation by Wavelet Shrinkage.
+    """
+    check_not_negative("amount", amount)
+    amount = number("amount", amount)
+    x = operand("x", x)
+    return x - np.clip(x, -amount, amount)
+
+
+@loss
+def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
+    """Elastic weight consolidation: holds parameters where an earlier task needs them.
+
+    Formula: strength / 2 * sum F (w - w*)^2, with the anchors w* (the parameters after the earlier
+    task) and their Fisher information F.
+
+    Gradient: strength * F (w - w*): a spring for each parameter, stiff where the earlier task is
+    sensitive to it; none for anchors and fisher.
+
+    Problem: regularisation.
+
+    Use: when tasks come one after the other and the data of earlier ones are gone; for several,
+    add one penalty each.
+
+    Meaning: the negative logarithm of the earlier task's posterior in Laplace's approximation, with
+    a diagonal Hessian.  F is the mean square of the per-example gradients of the log-likelihood,
+    with labels drawn from the model; the square of the mean gradient is far too small.
+
+    Outliers: very sensitive: square in the distance that a parameter has moved.
+
+    Shapes: params, anchors and fisher arrays or Tensors of one shape, or lists with equal shapes;
+    the result is one number.  Units: nats, if F is measured on log-likelihoods.
+
+    Raises: ValueError for unequal shapes or lengths, a negative strength or Fisher information, or
+    no parameters; TypeError for what is not a real number.
+
+    >>> ewc_penalty([1.0, 2.0, -1.0], [0.5, 2.5, -1.0], [2.0, 0.5, 10.0], strength=100.0)
+    np.float64(31.25)
+
+    Reference: Kirkpatrick et al. (2017), Overcoming catastrophic forgetting in neural networks.
+    """
+    check_not_negative("strength", strength)
+    if isinstance(params, Tensor | np.ndarray):
+        params, anchors, fisher = [params], [anchors], [fisher]
+    params, anchors, fisher = parameters(params), list(anchors), list(fisher)
+    if not len(params) == len(anchors) == len(fisher):
+        raise ValueError(
+            f"{len(params)} params, {len(anchors)} anchors, {len(fisher)} Fisher informations: "
+            "each parameter needs one of both"
+        )
+    terms = []
+    for w, anchor, f in zip(params, anchors, fisher):
+        anchor, f = constant("anchors", anchor, like=w), constant("fisher", f, like=w)
+        for name, x in (("anchors", anchor), ("fisher", f)):
+            if x.shape != w.shape:
+                raise ValueError(unequal("params", w, name, x))
+        check_none_negative("fisher", f, "it is a mean of squares")
+        moved = w - anchor
+        terms.append(dot(f * moved, moved))
+    return (0.5 * number("strength", strength)) * total(terms)
+
+
+def parameters(params):
+    """The arrays and Tensors of one, a list, or a generator such as model.parameters()."""
+    listed = [params] if isinstance(params, Tensor | np.ndarray) else list(params)
+    if not listed:
+        raise ValueError("params is empty (a generator can be used only once: make it a list)")
+    return [operand("params", w) for w in listed]
+
+
+def total(terms):
+    first, *others = terms
+    for term in others:
+        first = first + term
+    return first

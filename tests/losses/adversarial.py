@@ -1,0 +1,237 @@
+"""Cases of microloss/losses/adversarial.py."""
+
+import functools
+
+import numpy as np
+from harness import Case, Error, Extreme
+
+import microloss as ml
+from microloss import losses
+
+
+def scores(rng):
+    """Of the real and of the fake, not equally many."""
+    return rng.standard_normal((5, 1)), rng.standard_normal((3, 1))
+
+
+def fake_scores(rng):
+    return (rng.standard_normal((3, 1)),)
+
+
+def mean_nll(x, label=1):
+    p = 1 / (1 + np.exp(-x))
+    return np.mean(-label * np.log(p) - (1 - label) * np.log(1 - p))
+
+
+def bce_in_torch(torch, x, label):
+    t = torch.full_like(x, label)
+    return torch.nn.functional.binary_cross_entropy_with_logits(x, t)
+
+
+def discriminator_case(name, smoothing):
+    return Case(
+        losses.gan_discriminator_loss,
+        scores,
+        lambda real, fake, **_: mean_nll(real, 1 - smoothing / 2) + mean_nll(-fake),
+        wrt=(0, 1),
+        kwargs={"label_smoothing": smoothing} if smoothing else {},
+        torch=lambda torch, real, fake: (
+            bce_in_torch(torch, real, 1 - smoothing / 2) + bce_in_torch(torch, fake, 0.0)
+        ),
+        reductions=(),
+        name=name,
+    )
+
+
+# ---- the gradient penalty of the critic f(x) = v . tanh(W x) -------------------------------------
+
+MIX = np.array([0.25, 0.75, 0.4, 0.0])
+
+
+def critic_and_samples(rng):
+    return tuple(rng.standard_normal(s) for s in ((5, 6), (5,), (4, 2, 3), (4, 2, 3)))
+
+
+@functools.wraps(losses.gradient_penalty)
+def gradient_penalty(w, v, real, fake, **options):
+    """The loss as a function of the critic's parameters; plain for plain parameters."""
+    plain = not isinstance(w, ml.Tensor)
+    w, v = (np.asarray(w), np.asarray(v)) if plain else (w, v)
+    penalty = losses.gradient_penalty(
+        lambda x: np.tanh(x.reshape(len(x), -1) @ w.T) @ v, real, fake, **options
+    )
+    return penalty.data if plain else penalty
+
+
+def naive_penalty(w, v, real, fake, weight=10.0, mix=None):
+    values = []
+    for r, f, a in zip(real, fake, mix):
+        hidden = np.tanh(w @ (a * r + (1 - a) * f).ravel())
+        slope = w.T @ (v * (1 - hidden**2))
+        values.append((np.sqrt(slope @ slope) - 1) ** 2)
+    return weight * np.mean(values)
+
+
+def penalty_in_torch(weight=10.0):
+    def call(torch, w, v, real, fake):
+        mix = torch.tensor(MIX)[:, None, None]
+        x = (mix * real.detach() + (1 - mix) * fake.detach()).requires_grad_()
+        score = torch.tanh(x.flatten(1) @ w.T) @ v
+        (slope,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+        return weight * ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
+
+    return call
+
+
+CASES = [
+    discriminator_case("", 0.0),
+    discriminator_case("smooth", 0.25),
+    Case(
+        losses.gan_generator_loss,
+        fake_scores,
+        mean_nll,
+        torch=lambda torch, fake: bce_in_torch(torch, fake, 1.0),
+        reductions=(),
+    ),
+    Case(
+        losses.gan_generator_loss,
+        fake_scores,
+        lambda fake, saturating: np.mean(np.log(1 - 1 / (1 + np.exp(-fake)))),
+        kwargs={"saturating": True},
+        torch=lambda torch, fake: -bce_in_torch(torch, fake, 0.0),
+        reductions=(),
+        name="saturating",
+    ),
+    Case(
+        losses.lsgan_discriminator_loss,
+        scores,
+        lambda real, fake: np.sum((1 - real) ** 2) / 10 + np.sum(fake**2) / 6,
+        wrt=(0, 1),
+        torch=lambda torch, real, fake: (((real - 1) ** 2).mean() + (fake**2).mean()) / 2,
+        reductions=(),
+    ),
+    Case(
+        losses.lsgan_generator_loss,
+        fake_scores,
+        lambda fake: np.sum((1 - fake) ** 2) / 6,
+        torch=lambda torch, fake: ((fake - 1) ** 2).mean() / 2,
+        reductions=(),
+    ),
+    Case(
+        losses.wasserstein_critic_loss,
+        scores,
+        lambda real, fake: np.sum(fake) / 3 - np.sum(real) / 5,
+        wrt=(0, 1),
+        torch=lambda torch, real, fake: fake.mean() - real.mean(),
+        reductions=(),
+    ),
+    Case(
+        losses.wasserstein_generator_loss,
+        fake_scores,
+        lambda fake: -np.sum(fake) / 3,
+        torch=lambda torch, fake: -fake.mean(),
+        reductions=(),
+    ),
+    Case(
+        gradient_penalty,
+        critic_and_samples,
+        naive_penalty,
+        wrt=(0, 1),
+        kwargs={"mix": MIX},
+        torch=penalty_in_torch(),
+        reductions=(),
+    ),
+    Case(
+        gradient_penalty,
+        critic_and_samples,
+        naive_penalty,
+        wrt=(0, 1),
+        kwargs={"mix": MIX, "weight": 3.0},
+        torch=penalty_in_torch(3.0),
+        reductions=(),
+        name="weight",
+    ),
+]
+
+FAR = np.array([1e4, -1e4])
+REAL = np.array([[1.0, 2.0]])
+
+EXTREMES = [
+    Extreme(
+        losses.gan_discriminator_loss,
+        (FAR, FAR),
+        value=1e4,
+        wrt=(0, 1),
+        gradients=(np.array([0.0, -0.5]), np.array([0.5, 0.0])),
+    ),
+    Extreme(
+        losses.gan_discriminator_loss,
+        (FAR, FAR),
+        {"label_smoothing": 0.2},
+        value=1e4,
+        wrt=(0, 1),
+        gradients=(np.array([0.05, -0.45]), np.array([0.5, 0.0])),
+        name="smooth",
+    ),
+    Extreme(losses.gan_generator_loss, (FAR,), value=5e3, gradients=(np.array([0.0, -0.5]),)),
+    Extreme(
+        losses.gan_generator_loss,
+        (FAR,),
+        {"saturating": True},
+        value=-5e3,
+        gradients=(np.array([-0.5, 0.0]),),
+        name="saturating",
+    ),
+    Extreme(losses.lsgan_discriminator_loss, (FAR, FAR), wrt=(0, 1)),
+    Extreme(losses.lsgan_generator_loss, (FAR,)),
+    Extreme(losses.wasserstein_critic_loss, (FAR, FAR), value=0.0, wrt=(0, 1)),
+    Extreme(losses.wasserstein_generator_loss, (FAR[:1],), value=-1e4),
+    Extreme(
+        gradient_penalty,
+        (np.zeros((3, 2)), np.ones(3), REAL, -REAL),
+        {"mix": [0.5]},
+        value=10.0,
+        wrt=(0, 1),
+        gradients=(np.zeros((3, 2)), np.zeros(3)),
+        name="no-slope",
+    ),
+]
+
+NOTHING = np.zeros(0)
+
+
+def linear(x):
+    return x @ np.ones(2)
+
+
+def penalty_error(kwargs, error, words, critic=linear, real=REAL, fake=REAL):
+    return Error(losses.gradient_penalty, (critic, real, fake), kwargs, error, words)
+
+
+ERRORS = [
+    Error(losses.gan_discriminator_loss, (NOTHING, FAR), {}, ValueError, ("mean", "nothing")),
+    Error(losses.gan_discriminator_loss, (FAR, NOTHING), {}, ValueError, ("mean", "nothing")),
+    Error(losses.gan_discriminator_loss, (FAR, ["a"]), {}, TypeError, ("fake_logits", "real")),
+    Error(
+        losses.gan_discriminator_loss,
+        (FAR, FAR),
+        {"label_smoothing": 1.1},
+        ValueError,
+        ("label_smoothing", "1.1"),
+    ),
+    Error(losses.gan_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
+    Error(losses.lsgan_discriminator_loss, (FAR, NOTHING), {}, ValueError, ("mean", "nothing")),
+    Error(losses.lsgan_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
+    Error(losses.wasserstein_critic_loss, (NOTHING, FAR), {}, ValueError, ("mean", "nothing")),
+    Error(losses.wasserstein_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
+    penalty_error({}, ValueError, ("mix", "rng")),
+    penalty_error({"mix": [0.5], "rng": 0}, ValueError, ("mix", "rng")),
+    penalty_error({"mix": [0.5, 0.5]}, ValueError, ("mix", "(2,)", "(1,)")),
+    penalty_error({"mix": [1.5]}, ValueError, ("mix", "1.5", "[0, 1]")),
+    penalty_error({"rng": 0, "weight": -1}, ValueError, ("weight", "-1")),
+    penalty_error({"rng": 0}, ValueError, ("(1, 2)", "(2,)", "reshape"), fake=REAL[0]),
+    penalty_error({"rng": 0}, ValueError, ("real", "()"), real=1.0, fake=1.0),
+    penalty_error({"rng": 0}, TypeError, ("critic(x)", "ndarray"), lambda x: x.data[:, 0]),
+    penalty_error({"rng": 0}, ValueError, ("critic(x)", "(1, 2)", "(1,)"), lambda x: x * 2),
+    penalty_error({"rng": 0}, ValueError, ("mean", "nothing"), real=REAL[:0], fake=REAL[:0]),
+]

@@ -1,0 +1,53 @@
+"""Cases of microloss/losses/combining.py."""
+
+import numpy as np
+from harness import Case, Error, Extreme
+
+from microloss import losses
+
+
+def three_tasks(rng):
+    return rng.uniform(0.1, 4, 3), rng.standard_normal(3)
+
+
+CASES = [
+    Case(
+        losses.uncertainty_weighted_loss,
+        three_tasks,
+        lambda values, s: sum(
+            v / (2 * np.exp(t)) + np.log(np.sqrt(np.exp(t))) for v, t in zip(values, s)
+        ),
+        wrt=(0, 1),
+        torch=lambda torch, values, s: ((-s).exp() * values / 2 + s / 2).sum(),
+        reductions=(),
+    ),
+]
+
+EXTREMES = [
+    Extreme(
+        losses.uncertainty_weighted_loss,
+        (np.array([1e4, 0.0]), np.array([1e4, -10.0])),
+        value=(1e4 - 10) / 2,
+        wrt=(0, 1),
+        gradients=(np.array([0.0, np.exp(10) / 2]), np.array([0.5, 0.5])),
+    ),
+    Extreme(
+        losses.uncertainty_weighted_loss,
+        (np.array([1.0]), np.array([-1e4])),
+        value=np.inf,
+        wrt=(0, 1),
+        name="overconfident",
+    ),
+]
+
+ERRORS = [
+    Error(
+        losses.uncertainty_weighted_loss,
+        ([1.0, 2.0], [0.0]),
+        {},
+        ValueError,
+        ("losses", "(2,)", "log_vars", "(1,)"),
+    ),
+    Error(losses.uncertainty_weighted_loss, (1.0, 0.0), {}, ValueError, ("()", "(T,)")),
+    Error(losses.uncertainty_weighted_loss, ([], []), {}, ValueError, ("(0,)", "(T,)")),
+]

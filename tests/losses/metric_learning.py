@@ -1,0 +1,400 @@
+"""Cases of microloss/losses/metric_learning.py."""
+
+import numpy as np
+from harness import Case, Error, Extreme
+
+from microloss import losses
+
+
+def embeddings(count, shape=(5, 3)):
+    return lambda rng: tuple(rng.standard_normal(shape) for _ in range(count))
+
+
+def labelled(labels, shape=(6, 3), count=2, each_row=True):
+    """Embeddings, and labels of both kinds."""
+
+    def args(rng):
+        target = np.resize(labels, shape[:1] if each_row else shape)
+        return (*(rng.standard_normal(shape) for _ in range(count)), rng.permutation(target))
+
+    return args
+
+
+# ---- naive formulas: one example at a time -------------------------------------------------------
+
+
+def each(formula):
+    return lambda *args, **kwargs: np.array([formula(*row, **kwargs) for row in zip(*args)])
+
+
+def distance(u, v, p=2):
+    return sum(abs(a - b) ** p for a, b in zip(u, v)) ** (1 / p)
+
+
+@each
+def naive_contrastive(x1, x2, y, margin=1.0):
+    d = distance(x1, x2)
+    return (1 - y) * d**2 + y * max(0, margin - d) ** 2
+
+
+@each
+def naive_triplet(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False):
+    to_positive, to_negative = (distance(anchor + eps, x, p) for x in (positive, negative))
+    if swap:
+        to_negative = min(to_negative, distance(positive + eps, negative, p))
+    return max(0, margin + to_positive - to_negative)
+
+
+def cosine(u, v):
+    return sum(u * v) / (sum(u * u) * sum(v * v)) ** 0.5
+
+
+@each
+def naive_cosine_embedding(x1, x2, y, margin=0.0):
+    return 1 - cosine(x1, x2) if y == 1 else max(0, cosine(x1, x2) - margin)
+
+
+def naive_info_nce(q, k, negatives=None, temperature=0.1):
+    losses = []
+    for i, query in enumerate(q):
+        others = k[np.arange(len(k)) != i] if negatives is None else negatives
+        others = others[i] if others.ndim == 3 else others
+        own = np.exp(cosine(query, k[i]) / temperature)
+        losses.append(
+            -np.log(own / (own + sum(np.exp(cosine(query, n) / temperature) for n in others)))
+        )
+    return np.array(losses)
+
+
+def naive_nt_xent(z1, z2, temperature=0.5):
+    z, n = np.concatenate([z1, z2]), len(z1)
+    losses = []
+    for i in range(2 * n):
+        e = {k: np.exp(cosine(z[i], z[k]) / temperature) for k in range(2 * n) if k != i}
+        losses.append(-np.log(e[(i + n) % (2 * n)] / sum(e.values())))
+    return np.array(losses)
+
+
+def naive_clip(x, y, temperature=0.07):
+    one_way = [naive_info_nce(a, b, temperature=temperature).mean() for a, b in ((x, y), (y, x))]
+    return sum(one_way) / 2
+
+
+# ---- the same in PyTorch -------------------------------------------------------------------------
+
+
+def functional(name, **options):
+    return lambda torch, *args, reduction: getattr(torch.nn.functional, name)(
+        *args, reduction=reduction, **options
+    )
+
+
+def torch_reduce(values, reduction):
+    return values if reduction == "none" else getattr(values, reduction)()
+
+
+def torch_contrastive(torch, x1, x2, y, reduction, margin=1.0):
+    d = (x1 - x2).norm(dim=1)
+    return torch_reduce((1 - y) * d**2 + y * (margin - d).clamp(min=0) ** 2, reduction)
+
+
+def torch_bpr(torch, positive, negative, reduction):
+    return torch_reduce(-torch.nn.functional.logsigmoid(positive - negative), reduction)
+
+
+def torch_info_nce(torch, q, k, negatives=None, temperature=0.1, reduction="mean"):
+    F = torch.nn.functional
+    q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
+    if negatives is None:
+        return F.cross_entropy(q @ k.T / temperature, torch.arange(len(q)), reduction=reduction)
+    negatives = F.normalize(negatives, dim=-1).expand(len(q), -1, -1)
+    logits = torch.cat([(q * k).sum(1, keepdim=True), torch.einsum("nd,nmd->nm", q, negatives)], 1)
+    target = torch.zeros(len(q), dtype=torch.long)
+    return F.cross_entropy(logits / temperature, target, reduction=reduction)
+
+
+def torch_nt_xent(torch, z1, z2, reduction, temperature=0.5):
+    F = torch.nn.functional
+    z = F.normalize(torch.cat([z1, z2]), dim=1)
+    logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
+    partner = torch.arange(len(z)).roll(len(z1))
+    return F.cross_entropy(logits, partner, reduction=reduction)
+
+
+def torch_clip(torch, x, y, temperature=0.07):
+    both = ((x, y), (y, x))
+    return sum(torch_info_nce(torch, a, b, temperature=temperature) for a, b in both) / 2
+
+
+def with_options(function, **options):
+    return lambda torch, *args, **kwargs: function(torch, *args, **kwargs, **options)
+
+
+# ---- cases ---------------------------------------------------------------------------------------
+
+BOTH, THREE = (0, 1), (0, 1, 2)
+
+
+def triplet(name, wrt=THREE, **options):
+    return Case(
+        losses.triplet_margin_loss,
+        embeddings(3),
+        naive_triplet,
+        wrt=wrt,
+        kwargs=options,
+        torch=functional("triplet_margin_loss", **options),
+        name=name,
+    )
+
+
+CASES = [
+    Case(
+        losses.contrastive_loss,
+        labelled((0.0, 1.0)),
+        naive_contrastive,
+        wrt=BOTH,
+        torch=torch_contrastive,
+    ),
+    Case(
+        losses.contrastive_loss,
+        labelled((0, 1)),
+        naive_contrastive,
+        wrt=BOTH,
+        kwargs={"margin": 2.5},
+        torch=with_options(torch_contrastive, margin=2.5),
+        name="margin",
+    ),
+    triplet(""),
+    triplet("swap", swap=True, margin=2.0),
+    triplet("p1", p=1, margin=0.5),
+    triplet("p3", p=3.0, eps=1e-3),
+    Case(
+        losses.cosine_embedding_loss,
+        labelled((1.0, -1.0)),
+        naive_cosine_embedding,
+        wrt=BOTH,
+        torch=functional("cosine_embedding_loss"),
+    ),
+    Case(
+        losses.cosine_embedding_loss,
+        labelled((1, -1)),
+        naive_cosine_embedding,
+        wrt=BOTH,
+        kwargs={"margin": -0.3},
+        torch=functional("cosine_embedding_loss", margin=-0.3),
+        name="margin",
+    ),
+    Case(
+        losses.hinge_embedding_loss,
+        labelled((1.0, -1.0), (4, 3), count=1, each_row=False),
+        lambda x, y, margin=1.0: np.where(y == 1, x, np.maximum(0, margin - x)),
+        kwargs={"margin": 0.7},
+        torch=functional("hinge_embedding_loss", margin=0.7),
+    ),
+    Case(
+        losses.margin_ranking_loss,
+        labelled((1.0, -1.0), (4, 3), each_row=False),
+        lambda x1, x2, y, margin: np.maximum(0, -y * (x1 - x2) + margin),
+        wrt=BOTH,
+        kwargs={"margin": 0.4},
+        torch=functional("margin_ranking_loss", margin=0.4),
+    ),
+    Case(
+        losses.bpr_loss,
+        embeddings(2),
+        lambda p, n: -np.log(1 / (1 + np.exp(-(p - n)))),
+        wrt=BOTH,
+        torch=torch_bpr,
+    ),
+    Case(losses.info_nce_loss, embeddings(2), naive_info_nce, wrt=BOTH, torch=torch_info_nce),
+    Case(
+        losses.info_nce_loss,
+        lambda rng: (*embeddings(2)(rng), rng.standard_normal((4, 3))),
+        naive_info_nce,
+        wrt=THREE,
+        kwargs={"temperature": 0.7},
+        torch=with_options(torch_info_nce, temperature=0.7),
+        name="shared",
+    ),
+    Case(
+        losses.info_nce_loss,
+        lambda rng: (*embeddings(2)(rng), rng.standard_normal((5, 2, 3))),
+        naive_info_nce,
+        wrt=THREE,
+        torch=torch_info_nce,
+        name="own",
+    ),
+    Case(losses.nt_xent_loss, embeddings(2), naive_nt_xent, wrt=BOTH, torch=torch_nt_xent),
+    Case(
+        losses.nt_xent_loss,
+        embeddings(2),
+        naive_nt_xent,
+        wrt=BOTH,
+        kwargs={"temperature": 0.1},
+        torch=with_options(torch_nt_xent, temperature=0.1),
+        name="temperature",
+    ),
+    Case(losses.clip_loss, embeddings(2), naive_clip, wrt=BOTH, reductions=(), torch=torch_clip),
+    Case(
+        losses.clip_loss,
+        embeddings(2),
+        naive_clip,
+        wrt=BOTH,
+        kwargs={"temperature": 0.5},
+        reductions=(),
+        torch=with_options(torch_clip, temperature=0.5),
+        name="temperature",
+    ),
+]
+
+ZERO = np.zeros((2, 3))
+FAR = np.full((1, 2), 1e4)
+
+EXTREMES = [
+    Extreme(
+        losses.contrastive_loss,
+        (np.ones((2, 3)), np.ones((2, 3)), np.array([0, 1])),
+        value=1.0,
+        wrt=BOTH,
+        gradients=(ZERO, ZERO),
+        name="zero distance",
+    ),
+    Extreme(
+        losses.contrastive_loss,
+        (FAR, -FAR, np.array([0])),
+        value=8e8,
+        gradients=(4 * FAR,),
+        name="far",
+    ),
+    Extreme(losses.triplet_margin_loss, (ZERO, ZERO, ZERO), value=2.0, wrt=THREE, name="one point"),
+    Extreme(
+        losses.triplet_margin_loss,
+        (ZERO, ZERO, ZERO + 0.1),
+        kwargs={"eps": 0.0},
+        value=2 - 2 * 0.03**0.5,
+        wrt=THREE,
+        gradients=(np.full((2, 3), 3**-0.5), ZERO, np.full((2, 3), -(3**-0.5))),
+        name="zero distance without eps",
+    ),
+    Extreme(
+        losses.cosine_embedding_loss,
+        (ZERO, np.ones((2, 3)), np.array([1, -1])),
+        value=1.0,
+        wrt=BOTH,
+        name="zero vector",
+    ),
+    Extreme(
+        losses.cosine_embedding_loss,
+        (ZERO, ZERO, np.array([1, -1])),
+        value=1.0,
+        wrt=BOTH,
+        gradients=(ZERO, ZERO),
+        name="zero vectors",
+    ),
+    Extreme(
+        losses.hinge_embedding_loss,
+        (np.array([1e4, -1e4, 1e4, -1e4]), np.array([1, 1, -1, -1])),
+        value=10001.0,
+        gradients=(np.array([1.0, 1.0, 0.0, -1.0]),),
+    ),
+    Extreme(
+        losses.margin_ranking_loss,
+        (np.array([1e4, -1e4]), np.array([-1e4, 1e4]), np.array([1, 1])),
+        value=2e4,
+        gradients=(np.array([0.0, -1.0]),),
+    ),
+    Extreme(
+        losses.bpr_loss,
+        (np.array([1e4, -1e4]), np.array([-1e4, 1e4])),
+        value=2e4,
+        wrt=BOTH,
+        gradients=(np.array([0.0, -1.0]), np.array([0.0, 1.0])),
+    ),
+    Extreme(losses.info_nce_loss, (ZERO, ZERO), value=2 * np.log(2), wrt=BOTH, name="zero vectors"),
+    Extreme(
+        losses.info_nce_loss,
+        (np.eye(2) * 1e4, np.eye(2)[::-1] * 1e4),
+        kwargs={"temperature": 1e-4},
+        value=2e4,
+        wrt=BOTH,
+        name="cold",
+    ),
+    Extreme(losses.info_nce_loss, (np.ones((1, 3)), np.ones((1, 3))), value=0.0, name="one pair"),
+    *(
+        Extreme(loss, (ZERO[:0], ZERO[:0]), value=0.0, wrt=BOTH, name="empty")
+        for loss in (losses.info_nce_loss, losses.nt_xent_loss)
+    ),
+    Extreme(losses.nt_xent_loss, (ZERO, ZERO), value=4 * np.log(3), wrt=BOTH, name="zero vectors"),
+    Extreme(
+        losses.nt_xent_loss,
+        (np.eye(2), np.eye(2)[::-1]),
+        kwargs={"temperature": 1e-4},
+        value=4e4,
+        wrt=BOTH,
+        name="cold",
+    ),
+    Extreme(
+        losses.nt_xent_loss,
+        (np.ones((1, 3)), np.ones((1, 3))),
+        value=0.0,
+        gradients=(np.zeros((1, 3)),),
+        name="one pair",
+    ),
+    Extreme(losses.clip_loss, (ZERO, ZERO), value=np.log(2), wrt=BOTH, name="zero vectors"),
+    Extreme(
+        losses.clip_loss,
+        (np.eye(2), np.eye(2)[::-1]),
+        kwargs={"temperature": 1e-4},
+        value=1e4,
+        wrt=BOTH,
+        name="cold",
+    ),
+]
+
+
+def column_errors(loss, *more):
+    """(N, 1) against (N,) is no pair."""
+    return Error(loss, (np.zeros((3, 1)), np.zeros(3), *more), {}, ValueError, ("(3, 1)", "(3,)"))
+
+
+X, Y = np.ones((2, 3)), np.ones(2)
+EMPTY = np.zeros((0, 3))
+
+ERRORS = [
+    column_errors(losses.contrastive_loss, np.zeros(3)),
+    column_errors(losses.triplet_margin_loss, np.zeros(3)),
+    column_errors(losses.cosine_embedding_loss, np.ones(3)),
+    column_errors(losses.margin_ranking_loss, np.ones(3)),
+    column_errors(losses.bpr_loss),
+    column_errors(losses.info_nce_loss),
+    column_errors(losses.nt_xent_loss),
+    column_errors(losses.clip_loss),
+    Error(losses.hinge_embedding_loss, (X, Y), {}, ValueError, ("target", "(2,)", "(2, 3)")),
+    Error(losses.contrastive_loss, (X, X, X), {}, ValueError, ("target", "(2, 3)", "(2,)")),
+    Error(losses.contrastive_loss, (X, X, -Y), {}, ValueError, ("-1", "(1 - target) / 2")),
+    Error(losses.contrastive_loss, (X, X, 0.5 * Y), {}, ValueError, ("0.5", "similar")),
+    Error(losses.contrastive_loss, (X, X, Y), {"margin": 0}, ValueError, ("margin", "0")),
+    Error(losses.contrastive_loss, (EMPTY, EMPTY, []), {}, ValueError, ("mean", "nothing")),
+    Error(losses.triplet_margin_loss, (X, X, X), {"margin": -1}, ValueError, ("margin", "-1")),
+    Error(losses.triplet_margin_loss, (X, X, X), {"p": 0.5}, ValueError, ("p must", "0.5")),
+    Error(losses.triplet_margin_loss, (EMPTY, EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
+    Error(losses.cosine_embedding_loss, (X, X, 0 * Y), {}, ValueError, ("2 * target - 1",)),
+    Error(losses.cosine_embedding_loss, (X, X, 2 * Y), {}, ValueError, ("target holds 2",)),
+    Error(losses.cosine_embedding_loss, (X, X, Y), {"margin": 2}, ValueError, ("margin", "2")),
+    Error(losses.hinge_embedding_loss, (Y, 0 * Y), {}, ValueError, ("2 * target - 1",)),
+    Error(losses.margin_ranking_loss, (Y, Y, 0 * Y), {}, ValueError, ("2 * target - 1",)),
+    Error(losses.margin_ranking_loss, (Y, Y, [1]), {}, ValueError, ("target", "(1,)", "(2,)")),
+    Error(losses.bpr_loss, ([], []), {}, ValueError, ("mean", "nothing")),
+    Error(losses.bpr_loss, (["a"], ["b"]), {}, TypeError, ("positive", "real numbers")),
+    Error(losses.info_nce_loss, (EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
+    Error(losses.info_nce_loss, (Y, Y), {}, ValueError, ("query and positive", "(N, D)")),
+    Error(losses.info_nce_loss, (X, X, Y), {}, ValueError, ("negatives", "(M, 3)")),
+    Error(losses.info_nce_loss, (X, X, X[0]), {}, ValueError, ("negatives", "shape (3,)")),
+    Error(losses.info_nce_loss, (X, X, np.ones((1, 4, 3))), {}, ValueError, ("(2, M, 3)",)),
+    Error(losses.info_nce_loss, (X, X), {"temperature": 0.0}, ValueError, ("temperature", "0")),
+    Error(losses.nt_xent_loss, (X, X), {"temperature": -1}, ValueError, ("temperature", "-1")),
+    Error(losses.nt_xent_loss, (X, X), {"temperature": Y}, ValueError, ("temperature", "(2,)")),
+    Error(losses.nt_xent_loss, (EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
+    Error(losses.clip_loss, (X, X), {"temperature": 0}, ValueError, ("temperature", "0")),
+    Error(losses.clip_loss, (EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
+]

@@ -1,0 +1,148 @@
+"""What every loss must stand; see harness.py."""
+
+import numpy as np
+import pytest
+from harness import evaluate
+from make_oracle import FAMILIES, kept_results, torch_results
+
+import microloss as ml
+from microloss import losses
+
+CASES = [case for family in FAMILIES for case in family.CASES]
+EXTREMES = [case for family in FAMILIES for case in family.EXTREMES]
+ERRORS = [case for family in FAMILIES for case in family.ERRORS]
+WITH_TORCH = [case for case in CASES if case.torch]
+KEPT = kept_results()
+
+all_cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+@all_cases
+@pytest.mark.parametrize("seed", range(3))
+def test_naive_formula(case, seed):
+    args = case.arguments(seed)
+    for reduction in case.reductions or (None,):
+        value = case.loss(*args, **case.options(reduction))
+        np.testing.assert_allclose(value, case.expected(args, reduction), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "case, reduction",
+    [pytest.param(c, r, id=f"{c.id}-{r}") for c in CASES for r in c.reductions or (None,)],
+)
+def test_derivatives(case, reduction):
+    args = case.arguments()
+
+    def f(*variables):
+        given = list(args)
+        for i, variable in zip(case.wrt, variables):
+            given[i] = variable
+        return case.loss(*given, **case.options(reduction))
+
+    assert ml.gradcheck(f, [args[i] for i in case.wrt], order=case.order)
+
+
+@pytest.mark.parametrize("case", WITH_TORCH, ids=lambda case: case.id)
+def test_pytorch_kept(case):
+    compare_with(case, KEPT[case.id])
+
+
+@pytest.mark.parametrize("case", WITH_TORCH, ids=lambda case: case.id)
+def test_pytorch_live(case):
+    pytest.importorskip("torch")
+    compare_with(case, torch_results(case))
+
+
+def compare_with(case, results):
+    wrt = case.wrt if case.torch_wrt is None else case.torch_wrt
+    for reduction, (expected, *gradients) in results.items():
+        value, ours = evaluate(case.loss, case.arguments(), wrt, case.options(reduction))
+        np.testing.assert_allclose(value.data, expected, rtol=1e-8, atol=1e-12)
+        for mine, theirs in zip(ours, gradients, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-11)
+
+
+@all_cases
+def test_float32_stays(case):
+    args = [
+        a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+        for a in case.arguments()
+    ]
+    for reduction in case.reductions or (None,):
+        value, gradients = evaluate(
+            case.loss, args, case.wrt, case.options(reduction), dtype=np.float32
+        )
+        assert value.dtype == np.float32
+        assert all(g.dtype == np.float32 for g in gradients)
+        np.testing.assert_allclose(value.data, case.expected(args, reduction), rtol=2e-4, atol=1e-5)
+
+
+@all_cases
+def test_arguments_are_not_changed(case):
+    args = case.arguments()
+    before = [np.array(a) for a in args]
+    evaluate(case.loss, args, case.wrt, case.options("mean"))
+    case.loss(*args, **case.options("mean"))
+    for a, b in zip(args, before):
+        np.testing.assert_array_equal(a, b)
+
+
+@all_cases
+def test_lists_arrays_and_tensors_give_one_value(case):
+    args = case.arguments()
+    options = case.options("sum")
+    value = float(np.sum(case.loss(*args, **options)))
+    as_lists = [a.tolist() if isinstance(a, np.ndarray) else a for a in args]
+    assert float(np.sum(case.loss(*as_lists, **options))) == value
+    assert not isinstance(case.loss(*args, **options), ml.Tensor)
+    tensors = [ml.Tensor(a, requires_grad=True) if i in case.wrt else a for i, a in enumerate(args)]
+    result = case.loss(*tensors, **options)
+    assert isinstance(result, ml.Tensor) and result.requires_grad
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.reductions], ids=lambda case: case.id)
+def test_reduction_is_checked_and_by_keyword(case):
+    args = case.arguments()
+    with pytest.raises(ValueError, match="reduction"):
+        case.loss(*args, **case.kwargs, reduction="average")
+    with pytest.raises(TypeError):
+        case.loss(*args, *[None] * 6, "sum")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("case", EXTREMES, ids=lambda case: case.id)
+def test_extremes(case, dtype):
+    has_reduction = "reduction" in (case.loss.__wrapped__.__kwdefaults__ or ())
+    options = case.kwargs | ({"reduction": "sum"} if has_reduction else {})
+    value, gradients = evaluate(case.loss, case.args, case.wrt, options, dtype)
+    if case.value is not None:
+        rtol = 1e-5 if dtype == np.float32 else 1e-10
+        np.testing.assert_allclose(value.data, case.value, rtol=rtol)
+    if case.value is None or np.isfinite(case.value):
+        assert np.isfinite(value.data).all()
+        assert all(np.isfinite(g).all() for g in gradients)
+    for mine, expected in zip(gradients, case.gradients or ()):
+        np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-30)
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.id)
+def test_errors(case):
+    with pytest.raises(case.error) as caught:
+        case.loss(*case.args, **case.kwargs)
+    for word in case.words:
+        assert word in str(caught.value)
+
+
+def test_every_loss_has_cases_and_errors():
+    for kind in (CASES, ERRORS):
+        missing = set(losses.LOSSES) - {case.loss.__name__ for case in kind}
+        assert not missing
+
+
+def test_case_names_are_unique():
+    names = [case.id for case in CASES]
+    assert len(names) == len(set(names))
+
+
+def test_the_oracle_covers_the_cases():
+    assert set(KEPT) == {case.id for case in WITH_TORCH}
