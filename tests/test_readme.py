@@ -1,0 +1,37 @@
+"""The README tells the truth: its code runs, its links lead somewhere, its commands exist."""
+
+import doctest
+import re
+from pathlib import Path
+
+from microloss.losses import LOSSES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_code():
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(code, {}, "README.md", "README.md", 0)
+    assert len(test.examples) > 15
+    runner = doctest.DocTestRunner(optionflags=flags)
+    assert runner.run(test).failed == 0
+
+
+def test_links_and_paths_exist():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    paths = re.findall(r"`((?:microloss|lessons|tests|figures)/[\w./]*)`", README)
+    assert len(links) >= 2 and len(paths) >= 10
+    missing = [p for p in links + paths if not p.startswith("http") and not (ROOT / p).exists()]
+    assert not missing
+
+
+def test_number_of_losses():
+    assert f"\n{len(LOSSES)} losses, " in README
+
+
+def test_quick_start_is_the_first_two_shell_blocks():
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    assert "pip install" in blocks[0] and "-m lessons 5" in blocks[0]
+    assert "-m pytest" in blocks[1]
