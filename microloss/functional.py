@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from .rules import COMPOSED, primitive, unreduce
+from .compositions import COMPOSED
+from .rules import primitive, unreduce
 from .tensor import Tensor
 
 __all__ = [
@@ -92,7 +93,7 @@ def sigmoid(x: Array) -> Array:
     array([0. , 0.5, 1. ])
     """
     e = np.exp(-np.abs(x))
-    return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
+    return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # 1 / (1 + e) where x >= 0
 
 
 def silu(x: Array) -> Array:

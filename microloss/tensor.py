@@ -14,7 +14,8 @@ import sys
 import numpy as np
 
 from . import rules
-from .rules import COMPOSED, PLAIN, RULES, check_constants, primitive
+from .compositions import COMPOSED, PLAIN
+from .rules import RULES, check_constants, primitive
 
 __all__ = ["Tensor", "detect_anomaly", "no_grad"]
 
@@ -88,7 +89,7 @@ class Tensor:
     @data.setter
     def data(self, values):
         if values is not self._data:
-            values = np.asarray(real(values, "data"), self._data.dtype)
+            values = np.array(real(values, "data"), self._data.dtype)  # in-place steps follow
             if values.shape != self._data.shape:
                 raise ValueError(f"data: shape {self.shape} cannot become {values.shape}")
             self._data = values

@@ -14,7 +14,8 @@ import numpy as np
 import microloss as ml
 from microloss import Tensor, rules
 from microloss import functional as F
-from microloss.rules import COMPOSED, RULES
+from microloss.compositions import COMPOSED
+from microloss.rules import RULES
 from microloss.tensor import astype
 
 TOLERANCE = 1e-8  # relative to the largest element

@@ -8,7 +8,8 @@ from rule_cases import CASES, check
 
 import microloss as ml
 from microloss import Tensor, functional, rules
-from microloss.rules import COMPOSED, PLAIN, RULES, each, unbroadcast
+from microloss.compositions import COMPOSED, PLAIN
+from microloss.rules import RULES, each, unbroadcast
 
 
 def module(fn):
