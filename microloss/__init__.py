@@ -1,7 +1,6 @@
 """microloss: losses, gradients and optimisation, learned by reading and running them."""
 
 from . import functional
-from .draw import draw_graph
 from .grad import grad, hessian, hvp, jacobian
 from .gradcheck import gradcheck, taylor_check
 from .rules import primitive
@@ -12,3 +11,11 @@ __all__ = [
     "Tensor", "detect_anomaly", "draw_graph", "functional", "grad", "gradcheck", "hessian", "hvp",
     "jacobian", "no_grad", "primitive", "taylor_check",
 ]  # fmt: skip
+
+
+def __getattr__(name):
+    if name == "draw_graph":  # at first use: most programs draw nothing
+        from .draw import draw_graph
+
+        return draw_graph
+    raise AttributeError(f"module 'microloss' has no attribute {name!r}")

@@ -331,7 +331,7 @@ def one_hot(labels, num_classes: int | None = None, *, dtype=np.float64) -> np.n
 
 
 def dropout(
-    x: Array, p: float = 0.5, *, rng: np.random.Generator | None = None, training: bool = True
+    x: Array, p: float = 0.5, *, rng: "np.random.Generator | None" = None, training: bool = True
 ) -> Array:
     """Zero each element with probability p and divide the others by 1 - p (Srivastava et al. 2014).
 
