@@ -70,8 +70,21 @@ COLOR = {
     "newton": WINE, "saddle_free": NAVY,
 }  # fmt: skip
 
+
+def natural_number(text: str) -> int:
+    """A seed: NumPy takes none below 0."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return int(text)
+
+
 options = argparse.ArgumentParser(add_help=False)
-options.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
+options.add_argument(
+    "--seed",
+    type=natural_number,
+    default=0,
+    help="seed of the random numbers, at least 0 (default: 0)",
+)
 options.add_argument(
     "--out",
     type=Path,

@@ -30,9 +30,11 @@ You need to know NumPy, and what a derivative is.
 PATHS = """\
 ## Which way to go
 
-- **One afternoon:** 1, 2 and 5: what a loss is, what backward does, a network that reads digits.
-- **A term:** in order, about three lessons a week; each names what it builds on.
-- **Only to choose a loss:** `python -m microloss choose`.
+- **One afternoon:** 1, 2, 5, 6 and 10: what a loss is, what backward does, a network that reads
+  digits, and what the choice of the loss does to lines and to classes.
+- **A term:** in order, about two lessons a week; each names what it builds on.
+- **Only to choose a loss:** `python -m microloss choose` for the answer; for the reasons, 6 and 8
+  (numbers), 10, 11 and 12 (classes, rare ones, wrong labels).
 """
 
 FOOT = """\

@@ -128,7 +128,12 @@ def _tensordot(a, b, axes=2):
         axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
     left, right = normalized(axes[0], np.ndim(a)), normalized(axes[1], np.ndim(b))
     letters = [chr(ord("a") + i) for i in range(np.ndim(a) + np.ndim(b))]
-    for i, j in zip(left, right):
+    for i, j in zip(left, right, strict=True):
+        if np.shape(a)[i] != np.shape(b)[j]:
+            raise ValueError(
+                f"tensordot: axis {i} of shape {np.shape(a)} and axis {j} of shape {np.shape(b)} "
+                "are summed together, but are not equally long"
+            )
         letters[np.ndim(a) + j] = letters[i]
     first, second = "".join(letters[: np.ndim(a)]), "".join(letters[np.ndim(a) :])
     summed = set(first) & set(second)
@@ -161,7 +166,8 @@ def _einsum(subscripts, *operands, optimize=False):
         if len(term) != np.ndim(a) or len(lengths) > len(set(term)):
             raise ValueError(f"einsum: {subscripts!r} does not fit an operand of shape {a.shape}")
         for letter, size in lengths:
-            sizes[letter] = max(sizes.get(letter, 1), size)
+            if sizes.get(letter, 1) == 1:
+                sizes[letter] = size
     # a length 1 that meets a longer axis is broadcast: done first, so that every rule may assume
     # one length for each letter
     operands = [
@@ -175,6 +181,11 @@ def _einsum(subscripts, *operands, optimize=False):
 def _take_along_axis(arr, indices, axis=-1):
     if axis is None:
         return arr.reshape(-1)[indices]
+    if np.ndim(indices) != arr.ndim:
+        raise ValueError(
+            f"take_along_axis: indices have shape {np.shape(indices)}, the array {arr.shape}: they "
+            "need as many axes, such as labels[:, None]"
+        )
     grid = list(np.ogrid[tuple(slice(n) for n in arr.shape)])
     grid[axis] = indices
     return arr[tuple(grid)]

@@ -44,6 +44,7 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-1.0, 2.0]), negative_slope=0.1)
     array([-0.1,  2. ])
     """
+    x = np.asarray(x)
     return np.where(x > 0, x, negative_slope * x)
 
 
@@ -77,6 +78,7 @@ def gelu(x: Array, *, approximate: str = "none") -> Array:
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
+    x = x if isinstance(x, Tensor) else np.asarray(x)
     if approximate == "tanh":
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     if approximate != "none":
@@ -233,6 +235,7 @@ def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
     >>> norm(np.array([3.0, -4.0])), norm(np.array([3.0, -4.0]), np.inf)
     (np.float64(5.0), np.float64(4.0))
     """
+    x = x if isinstance(x, Tensor) else np.asarray(x)
     if p == np.inf:
         return np.max(np.abs(x), axis=axis, keepdims=keepdims)
     if not p >= 1:
@@ -300,10 +303,14 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         y = x.dot(weight.T)
     except ValueError:
         raise ValueError(
-            f"linear: x has shape {x.shape}, its last axis must be {weight.shape[1]} long for a "
+            f"linear: x has shape {x.shape}, its last axis must be {weight.shape[-1]} long for a "
             f"weight of shape {weight.shape}"
         ) from None
+    if weight.ndim != 2:
+        raise ValueError(f"linear: weight must have shape (out, in), got {weight.shape}")
     if bias is not None:
+        if len(bias) != len(weight):  # one number would be broadcast
+            raise ValueError(f"linear: bias has shape {bias.shape}, it must be {weight.shape[:1]}")
         y += bias
     return y
 

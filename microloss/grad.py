@@ -12,7 +12,7 @@ import numpy as np
 
 from . import tensor as graph
 from .rules import BROADCASTING, RULES, unbroadcast
-from .tensor import Tensor, first_bad, recording_set
+from .tensor import Tensor, first_bad, real, recording_set
 
 __all__ = ["grad", "hessian", "hvp", "jacobian"]
 
@@ -56,9 +56,13 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
                 )
             if not arg.requires_grad or (useful is not None and arg not in useful):
                 continue
-            d = rules[i](g, y, *values, **kwargs)
-            if d.shape != arg._data.shape:
-                d = fitted(d, arg, fn, i)
+            try:
+                d = rules[i](g, y, *values, **kwargs)
+                if d.shape != arg._data.shape:
+                    d = fitted(d, arg, fn, i)
+            except (AttributeError, IndexError) as error:
+                check_rules(rules, i, fn, error)
+                raise
             if d.dtype is not arg._data.dtype:
                 d = d.astype(arg._data.dtype)
             if watching:
@@ -102,6 +106,19 @@ def fitted(d, arg, fn, i):
     return d
 
 
+def check_rules(rules, i, fn, error):
+    """Say it plainly where an error comes of an operation's table entry, not of its formulas."""
+    if isinstance(error, AttributeError) and error.name == "shape":
+        raise RuntimeError(
+            f"the rule of {fn.__name__} for argument {i} returned {error.obj!r}, not an array"
+        ) from None
+    if isinstance(rules, tuple) and i >= len(rules):
+        raise RuntimeError(
+            f"{fn.__name__} has rules for {len(rules)} of its arguments, and got a Tensor as "
+            f"argument {i}: each needs a rule, or None"
+        ) from None
+
+
 def check(d, g, fn, i, tensor):
     """Backward check of detect_anomaly()."""
     d, g = (x.data if isinstance(x, Tensor) else np.asarray(x) for x in (d, g))
@@ -143,8 +160,9 @@ def seed(output, gradient, create_graph):
     if gradient is None:
         if output._data.size != 1:
             raise RuntimeError(
-                f"backward() starts from one number, this Tensor has shape {output.shape}: reduce "
-                "it with .sum() or .mean(), or pass gradient= of its shape"
+                f"a gradient starts from one number, this Tensor has shape {output.shape}: reduce "
+                "it with .sum() or .mean(), or say how much each element counts: "
+                "backward(gradient=...), grad(..., grad_output=...)"
             )
         gradient = np.array(1, output._data.dtype)
         if output._data.ndim:
@@ -152,7 +170,7 @@ def seed(output, gradient, create_graph):
         if not create_graph:
             return gradient
     elif not isinstance(gradient, Tensor):
-        gradient = np.array(gradient, output.dtype)
+        gradient = np.array(real(gradient, "gradient"), output.dtype)
     if gradient.shape != output.shape:
         raise ValueError(
             f"gradient has shape {gradient.shape}, the Tensor has shape {output.shape}"
@@ -224,6 +242,9 @@ def grad(
     (array(12.),)
     """
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for name, x in [("output", output), *((f"inputs[{i}]", x) for i, x in enumerate(inputs))]:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"grad: {name} must be a Tensor, got {x!r:.60}")
     retain_graph = create_graph if retain_graph is None else retain_graph
     totals = differentiate(output, grad_output, retain_graph, create_graph, set(inputs))
     for i, tensor in enumerate(inputs):

@@ -104,8 +104,14 @@ def normalized(axis, ndim):
     """The axes meant by NumPy's `axis` argument, as non-negative integers."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int | np.integer) else axis
-    return tuple(operator.index(a) % ndim for a in axes)
+    axes = [operator.index(a) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)]
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise np.exceptions.AxisError(a, ndim)
+    axes = tuple(a % ndim for a in axes)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"repeated axis in {axis}")
+    return axes
 
 
 def unreduce(g, a, axis):
@@ -123,7 +129,7 @@ def spread(g, a, axis):
 
 def along(axis, index, ndim):
     """The index that applies `index` to one axis and takes all of the others."""
-    return (slice(None),) * (axis % ndim) + (index,)
+    return (slice(None),) * normalized(axis, ndim)[0] + (index,)
 
 
 # ---- primitives that NumPy writes as syntax or with nested operands ------------------------------
@@ -271,14 +277,21 @@ def prod(g, y, a, axis=None, keepdims=False):
     return unreduce(g, a, axis) * np.transpose(others, np.argsort(rest + axes))
 
 
-def var(g, y, a, axis=None, ddof=0, keepdims=False):
+def freedom(a, y, ddof):
+    """How many numbers a variance divides by; nan where there are none."""
     n = a.size // max(y.size, 1) - ddof
-    return unreduce(g * (2 / n), a, axis) * (a - np.mean(a, axis=axis, keepdims=True))
+    return n if n > 0 else np.nan
+
+
+def var(g, y, a, axis=None, ddof=0, keepdims=False):
+    return unreduce(g * (2 / freedom(a, y, ddof)), a, axis) * (
+        a - np.mean(a, axis=axis, keepdims=True)
+    )
 
 
 def std(g, y, a, axis=None, ddof=0, keepdims=False):
     """The gradient is 0 where all elements are equal, as for a norm at zero."""
-    n = a.size // max(y.size, 1) - ddof
+    n = freedom(a, y, ddof)
     centred = a - np.mean(a, axis=axis, keepdims=True)
     return unreduce(g / (n * np.where(y == 0, 1, y)), a, axis) * centred
 
@@ -320,11 +333,12 @@ def transpose(g, y, a, axes=None):
     return np.transpose(g, None if axes is None else np.argsort(normalized(axes, a.ndim)))
 
 
-def one_less(p):
-    """The exponent of the derivative of a**p; p = 0 would ask for a**-1, infinite at 0, times 0."""
+def one_less(p, a):
+    """The exponent of the derivative of a**p; where both are 0, 0 times 0**-1 is meant to be 0."""
     if isinstance(p, int | float):
         return p - 1 if p else 1
-    return np.where(p != 0, p - 1, 1)
+    both = np.equal(p, 0) & np.equal(a, 0)
+    return np.where(both, 1, p - 1) if both.any() else p - 1
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -334,7 +348,7 @@ RULES |= {
     np.subtract: (lambda g, y, a, b: g, lambda g, y, a, b: -g),
     np.multiply: (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
     np.divide: (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
-    np.power: (lambda g, y, a, p: g * p * a ** one_less(p), power_exponent),
+    np.power: (lambda g, y, a, p: g * p * a ** one_less(p, a), power_exponent),
     np.negative: (lambda g, y, a: -g,),
     np.positive: (lambda g, y, a: g,),
     np.matmul: (matmul_left, matmul_right),

@@ -84,6 +84,8 @@ class Tensor:
         A graph that used the old values refuses to run backward.  Writing to elements
         (`p.data[0] = 1`) cannot be noticed: assign the whole array instead.
         """
+        if self._data.base is not None:  # a view, as of reshape: what is written must stay here
+            self._data = self._data.copy()
         return self._data
 
     @data.setter
@@ -129,9 +131,18 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     __hash__ = object.__hash__  # identity: == compares elements
-    __float__ = lambda self: float(self._data)
-    __int__ = lambda self: int(self._data)
     __bool__ = lambda self: bool(self._data)
+
+    def __float__(self):
+        if self.requires_grad and recording:
+            raise TypeError(
+                "float(t), math functions and array[i] = t would cut the Tensor from its graph: "
+                "use t.item() for the number, NumPy functions to go on computing"
+            )
+        return float(self._data)
+
+    def __int__(self):
+        return int(float(self))
 
     def __format__(self, spec):
         return format(self.item() if self.size == 1 else self._data, spec) if spec else str(self)
@@ -261,6 +272,8 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
         return fn(*args, **kwargs)
     data = (run or fn)(*values, **kwargs)
     if type(data) is not ndarray:
+        if isinstance(data, tuple | list):
+            raise TypeError(f"{fn.__name__} returned {len(data)} results; an operation has one")
         data = np.asarray(data)
     if data.dtype.kind != "f":
         raise TypeError(f"{fn.__name__}: Tensors hold real floats, this gives {data.dtype}")
@@ -290,7 +303,10 @@ rules.dispatch = record
 
 
 def real(values, name) -> ndarray:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, with rows of one length: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {values!r:.60}")
     return array
@@ -430,6 +446,7 @@ def install_operators():
         "gt": np.greater, "ge": np.greater_equal, "floordiv": np.floor_divide,
     }.items():  # fmt: skip
         setattr(Tensor, f"__{name}__", plain(ufunc))
+    Tensor.__rfloordiv__ = lambda self, other: np.floor_divide(values_of(other), self._data)
 
     def method(function):
         def call(self, *args, **kwargs):

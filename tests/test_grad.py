@@ -1,14 +1,16 @@
 """The walk: the famous bugs of small engines, PyTorch's semantics, depth, and whole derivatives."""
 
 import gc
+import math
 import time
+import warnings
 import weakref
 
 import numpy as np
 import pytest
 
 import microloss as ml
-from microloss import Tensor, no_grad, optim
+from microloss import Tensor, grad, hessian, no_grad, optim, primitive
 from microloss import functional as F
 
 
@@ -672,3 +674,86 @@ def test_second_derivatives_want_one_number():
             call(lambda x: x * x)
     with pytest.raises(ValueError, match=r"v has shape \(3,\), x has shape \(2,\)"):
         ml.hvp(np.sum, [1.0, 2.0], np.ones(3))
+
+
+def test_power_is_differentiated_in_its_exponent_too_where_that_is_0():
+    # d/dp of the slope p a**(p-1) is a**(p-1) + ..., which is 1/a at p = 0, from both sides
+    np.testing.assert_allclose(
+        hessian(lambda v: v[0] ** v[1], [2.0, 0.0]),
+        [[0, 0.5], [0.5, np.log(2) ** 2]],
+        rtol=1e-12,
+        atol=1e-15,
+    )
+
+
+def test_writing_to_a_view_leaves_what_it_was_made_of():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    for view in (x[:1], x.reshape(3, 1), x.T):
+        view.data += 1
+    (x * x).sum().backward()
+    assert x.data.tolist() == [1, 2, 3] and x.grad.tolist() == [2, 4, 6]
+
+
+@pytest.mark.parametrize("detach", [float, int, math.exp])
+def test_a_tensor_is_not_cut_from_its_graph_by_a_conversion(detach):
+    x = Tensor(2.0, requires_grad=True)
+    with pytest.raises(TypeError, match="item"):
+        detach(x)
+    with no_grad():
+        detach(x)
+    detach(x.detach())
+
+
+def test_a_tensor_is_not_written_into_an_array():
+    with pytest.raises(ValueError, match="array element"):  # NumPy's; ours is its cause
+        np.zeros(3)[0] = Tensor(2.0, requires_grad=True)
+
+
+def test_a_table_entry_that_does_not_fit_its_operation_is_told():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    two = primitive(lambda g, y, a, b: g)(lambda a, b: a + b)
+    with pytest.raises(RuntimeError, match="rules for 1 of its arguments"):
+        two(x, x).sum().backward()
+    number = primitive(lambda g, y, a: 1.0)(lambda a: a)
+    with pytest.raises(RuntimeError, match=r"returned 1\.0, not an array"):
+        number(x).sum().backward()
+    pair = primitive(lambda g, y, a: g)(lambda a: (a, a))
+    with pytest.raises(TypeError, match="2 results"):
+        pair(x)
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda x: np.take_along_axis(x, np.array([0, 1]), axis=1), ValueError, "labels"),
+        (lambda x: np.tensordot(x, np.ones((3, 4)), 1), ValueError, "tensordot: axis 1"),
+        (lambda x: np.inner(x, np.ones(4)), ValueError, "tensordot"),
+        (lambda x: np.expand_dims(x, 5), ValueError, "axis 5"),
+        (lambda x: np.expand_dims(x, (0, 0)), ValueError, "repeated"),
+        (lambda x: np.diff(x, axis=5), ValueError, "axis 5"),
+        (lambda x: F.linear(x, np.ones((4, 2)), np.ones(1)), ValueError, "bias"),
+        (lambda x: F.linear(x, np.ones(2)), ValueError, "weight"),
+        (lambda x: grad(x, x), RuntimeError, "grad_output"),
+        (lambda x: grad(5.0, x), TypeError, "output"),
+        (lambda x: x.sum().backward("ab"), TypeError, "gradient"),
+        (lambda x: Tensor([[1, 2], [3]]), ValueError, "one length"),
+    ],
+)
+def test_what_numpy_refuses_is_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call(Tensor(np.ones((3, 2)), requires_grad=True))
+
+
+def test_nothing_to_sum_and_nothing_to_divide_by():
+    x = Tensor(np.zeros((0, 3)), requires_grad=True)
+    np.einsum("ij,kj->ik", x, np.ones((2, 3))).sum().backward()
+    assert x.grad.shape == (0, 3)
+    one = Tensor([1.0], requires_grad=True)
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        np.var(one, ddof=1).backward()
+    assert np.isnan(one.grad).all()
+
+
+def test_floor_division_from_both_sides():
+    x = Tensor([2.0, 4.0])
+    assert (9 // x).tolist() == [4, 2] and (x // 3).tolist() == [0, 1]
