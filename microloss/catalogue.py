@@ -79,28 +79,30 @@ HEADER = ("loss", "problem", "when to use", "outliers", "gradient")
 
 
 def row(c: Card) -> tuple[str, ...]:
-    """The cells of the table: whole sentences, without their full stops."""
-    chosen = ("Problem", "Use", "Outliers", "Gradient")
-    return (c.name, *(c.sections[section].rstrip(".") for section in chosen))
+    """The cells of the table: the first clause of each section; the card has the rest."""
+    sentence, clause = r"(?<=\.) (?=[A-Z])", r"(?<=\.) (?=[A-Z])|(?<=.{7}): |; "
+    cells = (
+        c.sections["Problem"],
+        re.split(sentence, c.sections["Use"])[0],
+        c.sections["Outliers"].partition(":")[0],
+        re.split(clause, c.sections["Gradient"])[0],
+    )
+    return (c.name, *(cell.rstrip(".") for cell in cells))
 
 
 def table(width: int | None = None) -> str:
     """The catalogue as a table, for a terminal of that many columns."""
-    width = width or max(100, shutil.get_terminal_size().columns)
-    first = max(map(len, LOSSES))
-    second = 16
-    rest = width - first - second - 8
-    widths = (first, second, rest * 2 // 5, rest * 3 // 10, rest * 3 // 10)
+    width = width or max(120, shutil.get_terminal_size().columns)
+    widths = [max(map(len, LOSSES)), 14, 0, 10, 24]
+    widths[2] = width - sum(widths) - 8  # what is left goes to the advice
 
     def lines(cells):
-        columns = [textwrap.wrap(cell, w) for cell, w in zip(cells, widths)]
+        columns = [textwrap.wrap(c, w, break_long_words=False) for c, w in zip(cells, widths)]
         for i in range(max(map(len, columns))):
             parts = [(c[i] if i < len(c) else "").ljust(w) for c, w in zip(columns, widths)]
             yield "  ".join(parts).rstrip()
 
-    rule = "-" * width
-    blocks = ["\n".join(lines(cells)) for cells in (HEADER, *map(row, cards()))]
-    return f"\n{rule}\n".join(blocks)
+    return "\n\n".join("\n".join(lines(cells)) for cells in (HEADER, *map(row, cards())))
 
 
 def markdown() -> str:
@@ -117,6 +119,7 @@ TASKS = {
     "regression": [
         ("mse_loss", "errors are roughly Gaussian and the mean is wanted; smooth and convex"),
         ("huber_loss", "some targets are grossly wrong: beyond delta an error pulls no harder"),
+        ("smooth_l1_loss", "the same divided by delta: boxes, and settling where L1 is meant"),
         ("log_cosh_loss", "as Huber, without a threshold to choose and with a second derivative"),
         ("l1_loss", "the median is wanted, and a tenfold error shall weigh ten times as much"),
         ("quantile_loss", "an interval is wanted: one head a quantile, such as 0.05 and 0.95"),
@@ -161,6 +164,7 @@ TASKS = {
          "semi_hard_triplets)"),
         ("contrastive_loss", "labelled pairs: the same or not"),
         ("cosine_embedding_loss", "only the angle between embeddings matters"),
+        ("hinge_embedding_loss", "the distance is computed already"),
         ("info_nce_loss", "one positive among many negatives, no labels"),
         ("nt_xent_loss", "two augmented views of each example"),
         ("clip_loss", "two kinds of data in pairs, such as images and texts"),
@@ -183,9 +187,12 @@ TASKS = {
     ],
     "generative": [
         ("gan_generator_loss", "GAN, non-saturating: gradients while the discriminator wins"),
-        ("lsgan_discriminator_loss", "GAN with least squares: smoother, less saturation"),
-        ("wasserstein_critic_loss", "with gradient_penalty: informative also when supports are "
-         "disjoint"),
+        ("gan_discriminator_loss", "its other half"),
+        ("lsgan_generator_loss", "GAN with least squares: smoother, less saturation"),
+        ("lsgan_discriminator_loss", "its other half"),
+        ("wasserstein_generator_loss", "informative also where real and generated do not overlap"),
+        ("wasserstein_critic_loss", "its other half"),
+        ("gradient_penalty", "beside the critic's loss, to bound its slope"),
         ("gaussian_kl", "VAE: beside a reconstruction loss"),
         ("perceptual_loss", "images that shall look alike, not agree pixel by pixel"),
     ],
@@ -194,7 +201,23 @@ TASKS = {
         ("ipo_loss", "as DPO, where preferences are nearly certain and DPO would overfit"),
         ("kto_loss", "answers are marked good or bad, without pairs"),
         ("orpo_loss", "no reference model: fine-tuning and preference in one"),
-        ("ppo_clip_loss", "a reward model and sampling: beside kl_penalty"),
+        ("ppo_clip_loss", "a reward model and sampling"),
+        ("kl_penalty", "beside it, to stay near the reference"),
+    ],
+    "distributions": [
+        ("kl_div", "the target is a distribution, the model gives log-probabilities"),
+        ("kl_divergence", "two distributions, in the book's order: the truth first"),
+        ("js_divergence", "neither is the truth, or their supports differ: bounded"),
+        ("wasserstein_distance_1d", "samples of numbers: how far apart, also without overlap"),
+    ],
+    "regularization": [
+        ("l2_penalty", "the default: small weights, shared among features that go together"),
+        ("l1_penalty", "few features shall stay; exact zeros with soft_threshold"),
+        ("elastic_net_penalty", "few groups of features that go together"),
+        ("ewc_penalty", "a second task shall not overwrite the first"),
+    ],
+    "multi-task": [
+        ("uncertainty_weighted_loss", "several losses whose weights nobody knows"),
     ],
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ def binary_cross_entropy(input, target, *, weight=None, reduction: str = "mean")
     Reference: Good (1952), Rational Decisions; PyTorch's binary_cross_entropy.
     """
     input, target = pair(input, target)
-    check_probabilities("input", input, "; for logits use binary_cross_entropy_with_logits")
+    check_probabilities("input", input, "; for logits use binary_cross_entropy_with_logits", most=1)
     check_probabilities("target", target)
     return reduce(weighted(bernoulli_nll(input, target), weight), reduction)
 
@@ -137,7 +137,7 @@ def sigmoid_focal_loss(
         raise ValueError(unequal("input", input, "target", target))
     soft = target * target != target
     if soft.any():
-        raise ValueError(f"target holds {target[soft][0]:g}, labels here are 0 and 1")
+        raise ValueError(f"target holds {target[soft][0]!s}, labels here are 0 and 1")
     values = modulated(input * (1 - 2 * target), gamma)
     if alpha is not None:
         if alpha == -1:

@@ -76,6 +76,12 @@ def cross_entropy(
         return cross_entropy_of_probabilities(
             input, target, weight, label_smoothing, reduction, axis
         )
+    target = np.asarray(target)
+    if target.shape == shape:
+        raise ValueError(
+            f"target holds integers in input's shape {shape}; one-hot or probabilities must be "
+            f"floats: target.astype(float), or target.argmax(axis={axis}) for class indices"
+        )
     target = class_indices(target, classes, shape[:axis] + shape[axis + 1 :])
     plain = weight is None and not label_smoothing and reduction != "none" and len(shape) == 2
     plain = plain and (ignore_index < 0 or ignore_index >= classes)
@@ -232,8 +238,8 @@ def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str =
 
     Use: when some labels are wrong.  A larger q ignores them better and learns more slowly.
 
-    Meaning: the Box-Cox transform of the likelihood; q = 1 is half the mean absolute error between
-    the probabilities and the one-hot target.
+    Meaning: the Box-Cox transform of the likelihood; q = 1 is half the sum, over the classes of an
+    example, of absolute errors between the probabilities and the one-hot target.
 
     Outliers: bounded: an example costs at most 1 / q, and a wrong label stops pulling.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..tensor import Tensor, values_of
-from .common import alike, check_positive, loss, number, operand
+from .common import alike, check_positive, loss, number, operand, replaced
 
 
 @loss
@@ -13,7 +13,7 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
     """Kendall's multi-task loss: each task is weighed by an uncertainty that is learned with it.
 
     Formula: sum(e^-s L / 2 + s / 2) over the tasks, with their losses L and the logarithms s of
-    their noise variances.
+    their noise variances.  e^-s L is 0 for L = 0, though e^-s overflow.
 
     Gradient: e^-s / 2 for a task's loss, (1 - e^-s L) / 2 for its s: at the best s, e^s = L, so
     every task ends at the same weighted size.
@@ -24,12 +24,14 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
     learned parameter that starts at 0.
 
     Meaning: the negative log-likelihood of tasks with Gaussian noise of unknown variance e^s, for
-    losses that are squared errors, up to constants.
+    losses that are squared errors, up to constants.  A task that is solved, L = 0, has no noise:
+    its s sinks without end.
 
     Outliers: robust: a task that stays hard is given less weight, logarithmically in the end.
 
     Shapes: losses and log_vars are T numbers each: arrays or Tensors (T,), or lists of single
-    numbers; the result is one number, which may be negative.
+    numbers; the result is one number, which may be negative; infinite where e^-s overflows and L is
+    not 0.
 
     Raises: ValueError for different or zero numbers of tasks, or losses that are not single
     numbers; TypeError for what is not a real number.
@@ -43,8 +45,11 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
     losses, s = alike(losses=stacked(losses), log_vars=stacked(log_vars))
     if s.ndim != 1 or not s.size:
         raise ValueError(f"losses and log_vars have shape {s.shape}; one number a task is (T,)")
+    # 0 times an overflow would be nan; 1 is for the rounding of exp at the edge
+    solved = np.equal(losses, 0) & np.less(s, 1 - np.log(np.finfo(s.dtype).max))
+    losses, safe = replaced(losses, solved, 0), replaced(s, solved, 0)
     with np.errstate(over="ignore"):
-        return 0.5 * (np.exp(-s) * losses + s).sum()
+        return 0.5 * (np.exp(-safe) * losses + s).sum()
 
 
 def stacked(x):

@@ -1,5 +1,7 @@
 """What all losses share: how arguments are checked and how values are reduced."""
 
+import math
+
 import numpy as np
 
 from ..tensor import Tensor
@@ -67,7 +69,7 @@ def signs(target, like, shape):
     check_target_shape(target, shape)
     wrong = np.abs(target) != 1
     if wrong.any():
-        message = f"target holds {target[wrong][0]:g}, labels here are -1 and +1"
+        message = f"target holds {target[wrong][0]!s}, labels here are -1 and +1"
         if np.isin(target, (0, 1)).all():
             message = "target holds 0/1, labels here are -1/+1: pass 2 * target - 1"
         raise ValueError(message)
@@ -117,22 +119,27 @@ def class_indices(target, classes, shape):
     return target.astype(np.int64, copy=False)
 
 
+def replaced(x, where, value):
+    """x, but `value`, through which no gradient passes, at some places."""
+    return np.where(where, value, x) if where.any() else x
+
+
 def is_floating(x):
     return isinstance(x, Tensor) or np.asarray(x).dtype.kind == "f"
 
 
 def check_fraction(name, value):
-    if not 0 <= value <= 1:
+    if not 0 <= number(name, value) <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {value!r}")
 
 
 def check_positive(name, value):
-    if not value > 0:
+    if not number(name, value) > 0:
         raise ValueError(f"{name} must be positive, got {value!r}")
 
 
 def check_not_negative(name, value):
-    if not value >= 0:
+    if not number(name, value) >= 0:
         raise ValueError(f"{name} must be at least 0, got {value!r}")
 
 
@@ -140,7 +147,14 @@ def number(name, value):
     """A hyper-parameter as a Python float, beside which float32 stays float32."""
     if isinstance(value, Tensor):
         raise TypeError(f"{name} is a Tensor, which would get no gradient: pass {name}=t.item()")
-    return float(value)
+    if not isinstance(value, int | float) and (
+        np.ndim(value) or np.asarray(value).dtype.kind not in "fiub"
+    ):
+        raise TypeError(f"{name} must be one real number, got {value!r:.60}")
+    value = float(value)
+    if math.isnan(value):
+        raise ValueError(f"{name} must be a number, got nan")
+    return value
 
 
 def check_none_negative(name, x, why):
@@ -151,20 +165,20 @@ def check_none_negative(name, x, why):
     return lowest
 
 
-def check_probabilities(name, x, cure=""):
-    """Every element must be in [0, 1]; nan is not."""
+def check_probabilities(name, x, cure="", most=1 + 1e-6):
+    """Every element must be in [0, 1], which rounding may exceed up to `most`; nan is not."""
     values = x.data if isinstance(x, Tensor) else x
     low, high = np.minimum.reduce, np.maximum.reduce
-    if values.size and not (low(values, None) >= 0 and high(values, None) <= 1):
-        wrong = values[~((values >= 0) & (values <= 1))].flat[0]
-        raise ValueError(f"{name} holds {wrong:g}, probabilities are in [0, 1]{cure}")
+    if values.size and not (low(values, None) >= 0 and high(values, None) <= most):
+        wrong = values[~((values >= 0) & (values <= most))].flat[0]
+        raise ValueError(f"{name} holds {wrong!s}, probabilities are in [0, 1]{cure}")
 
 
-def check_log_probabilities(name, x):
-    """No element may be above 0, except by rounding."""
+def check_log_probabilities(name, x, most=1e-6):
+    """No element may be above 0, except up to `most` by rounding."""
     values = x.data if isinstance(x, Tensor) else x
     highest = values.max(initial=-np.inf)
-    if highest > 1e-6:
+    if highest > most:
         raise ValueError(
             f"{name} holds {highest:g}; log-probabilities are at most 0: pass log_softmax(logits) "
             "or the logarithm of the probabilities"

@@ -19,6 +19,7 @@ from .common import (
     operand,
     pair,
     reduce,
+    replaced,
     unequal,
 )
 
@@ -61,22 +62,24 @@ def kl_div(input, target, *, log_target: bool = False, reduction: str = "mean") 
     check_log_probabilities("input", input)
     if log_target:
         check_log_probabilities("target", target)
-        impossible = np.equal(target, -np.inf)
-        target, input = replaced(target, impossible, 0), replaced(input, impossible, 0)
-        values = np.exp(target) * (target - input)
+        values = p_log_p_over_q_of_logs(target, input)
     else:
         check_probabilities("target", target, "; for their logarithms pass log_target=True")
         impossible = np.equal(target, 0)
         target, input = replaced(target, impossible, 1), replaced(input, impossible, 0)
         values = target * (np.log(target) - input)
     if reduction == "batchmean":
+        if not values.ndim:
+            raise ValueError('reduction="batchmean": input has shape (), without an axis to count')
         return reduce(values, "mean", count=len(values))
     return reduce(values, reduction)
 
 
-def replaced(x, where, value):
-    """x, but `value`, through which no gradient passes, at some places."""
-    return np.where(where, value, x) if where.any() else x
+def p_log_p_over_q_of_logs(log_p, log_q):
+    """p log(p / q), elementwise: 0 without a gradient where p is 0, for q = 0 too."""
+    impossible = np.equal(log_p, -np.inf)
+    log_p, log_q = replaced(log_p, impossible, 0), replaced(log_q, impossible, 0)
+    return np.exp(log_p) * (log_p - log_q)
 
 
 @loss
@@ -243,7 +246,8 @@ def distillation_loss(
     learned with the rest.
 
     Shapes: student_logits and teacher_logits (C,), (N, C) or (N, C, d1, ...), classes on axis 1;
-    target as for cross_entropy.  Units: nats.
+    target as for cross_entropy.  A logit of -inf rules a class out; what the teacher rules out
+    costs nothing where the student does so too.  Units: nats.
 
     Raises: ValueError for unequal shapes, temperature that is not positive, alpha outside of
     [0, 1], labels out of range, an unknown reduction, or an empty mean; TypeError for what is not a
@@ -265,7 +269,7 @@ def distillation_loss(
     axis = 1 if student.ndim > 1 else 0
     log_p = log_softmax(teacher / t, axis=axis)
     log_q = log_softmax(student / t, axis=axis)
-    soft = alpha * t * t * summed(np.exp(log_p) * (log_p - log_q), reduction, axis)
+    soft = alpha * t * t * summed(p_log_p_over_q_of_logs(log_p, log_q), reduction, axis)
     if target is None:
         return soft
     return soft + (1 - alpha) * cross_entropy(student, target, reduction=reduction)

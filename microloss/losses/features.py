@@ -1,5 +1,7 @@
 """Losses between features of a network instead of between its outputs."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..tensor import Tensor
@@ -28,7 +30,8 @@ def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
     layer (or to one array); weights: one number for each layer, 1 if not given.  Units: the
     features', squared.
 
-    Raises: ValueError for unequal shapes, and for weights that are not as many as the layers.
+    Raises: ValueError for unequal shapes, and for weights that are not as many as the layers;
+    TypeError for features that give neither arrays nor a list of them.
 
     >>> a, b = np.array([1.0, 2.0, 0.0, 1.0]), np.array([0.0, 2.0, 1.0, 1.0])
     >>> perceptual_loss(lambda x: [x, x[:2]], a, b, weights=[1.0, 0.5])
@@ -50,4 +53,8 @@ def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
 
 def layers(features):
     """The arrays of all layers; a network may give one array for one layer."""
-    return [features] if isinstance(features, Tensor | np.ndarray) else list(features)
+    if isinstance(features, Tensor | np.ndarray | np.number):
+        return [features]
+    if not isinstance(features, Iterable):
+        raise TypeError(f"features must give a list of arrays or one array, got {features!r:.60}")
+    return list(features)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..functional import norm, pairwise_distance, softplus
-from ..tensor import Tensor
+from ..tensor import Tensor, values_of
 from .classification import cross_entropy
 from .common import (
     alike,
@@ -73,7 +73,7 @@ def dissimilarity(target, input):
     check_target_shape(target, input.shape[:-1])
     wrong = (target != 0) & (target != 1)
     if wrong.any():
-        message = f"target holds {target[wrong][0]:g}, labels here are 0 (similar), 1 (dissimilar)"
+        message = f"target holds {target[wrong][0]!s}, labels here are 0 (similar), 1 (dissimilar)"
         if (np.abs(target) == 1).all():
             message += ": if 1 means similar and -1 does not, pass (1 - target) / 2"
         raise ValueError(message)
@@ -140,7 +140,7 @@ def batch_hard_triplets(embeddings, labels) -> tuple[np.ndarray, np.ndarray, np.
 
     Shapes: embeddings (N, D), labels (N,); returns indices of anchors, positives and negatives.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit and for embeddings that are not finite.
 
     >>> a, p, n = batch_hard_triplets([[0.0], [1.0], [3.0], [2.5], [9.0]], [0, 0, 0, 1, 2])
     >>> a, p, n
@@ -168,7 +168,8 @@ def semi_hard_triplets(
 
     Shapes: embeddings (N, D), labels (N,); returns indices of anchors, positives and negatives.
 
-    Raises ValueError for shapes that do not fit and for a margin that is not positive.
+    Raises ValueError for shapes that do not fit, embeddings that are not finite and a margin that
+    is not positive.
 
     >>> semi_hard_triplets([[0.0], [1.0], [1.5], [4.0]], [0, 0, 1, 1], margin=1.0)
     (array([0, 3]), array([1, 2]), array([2, 1]))
@@ -185,12 +186,15 @@ def semi_hard_triplets(
 
 def relations(embeddings, labels):
     """Distances between all rows, which of them are other ones of a class, which of two classes."""
-    x = embeddings.data if isinstance(embeddings, Tensor) else operand("embeddings", embeddings)
+    x = values_of(operand("embeddings", embeddings))
     labels = np.asarray(labels)
     if x.ndim != 2 or labels.shape != x.shape[:1]:
         raise ValueError(
             f"embeddings must be (N, D) and labels (N,); got shapes {x.shape} and {labels.shape}"
         )
+    wrong = ~np.isfinite(x)
+    if wrong.any():
+        raise ValueError(f"embeddings holds {x[wrong][0]!s}, from which no distance is known")
     # row by row, and not from x @ x.T, which rounds small distances away
     distance = np.array([norm(x - row, axis=1) for row in x]).reshape(len(x), len(x))
     same = labels[:, None] == labels
@@ -228,7 +232,8 @@ def cosine_embedding_loss(
     ...                       margin=0.5, reduction="none").round(6)
     array([0.2     , 0.207107])
 
-    Reference: PyTorch's cosine_embedding_loss.
+    Reference: Bromley, Guyon, LeCun, Sackinger, Shah (1993), Signature Verification using a
+    "Siamese" Time Delay Neural Network (for cosines of pairs); PyTorch's cosine_embedding_loss.
     """
     margin = number("margin", margin)
     if not -1 <= margin <= 1:
@@ -262,13 +267,14 @@ def hinge_embedding_loss(input, target, *, margin: float = 1.0, reduction: str =
 
     Shapes: input and target of one shape.  Units: the distance's.
 
-    Raises: ValueError for unequal shapes, targets other than -1 and +1, an unknown reduction, or
-    an empty mean.
+    Raises: ValueError for unequal shapes, targets other than -1 and +1, a margin of nan, an
+    unknown reduction, or an empty mean.
 
     >>> hinge_embedding_loss([0.3, -0.2, 0.4, 1.0, 1.5], [1, 1, -1, -1, -1], reduction="none")
     array([ 0.3, -0.2,  0.6,  0. ,  0. ])
 
-    Reference: PyTorch's hinge_embedding_loss.
+    Reference: Mobahi, Collobert, Weston (2009), Deep Learning from Temporal Coherence in Video
+    (with L1 distances); PyTorch's hinge_embedding_loss.
     """
     margin = number("margin", margin)
     input = operand("input", input)
@@ -301,8 +307,8 @@ def margin_ranking_loss(
 
     Shapes: input1, input2 and target of one shape.  Units: the scores'.
 
-    Raises: ValueError for unequal shapes, targets other than -1 and +1, an unknown reduction, or
-    an empty mean.
+    Raises: ValueError for unequal shapes, targets other than -1 and +1, a margin of nan, an
+    unknown reduction, or an empty mean.
 
     >>> margin_ranking_loss([1.0, 2.0, 0.5, 1.0], [0.5, 2.5, 0.5, 2.0], [1, 1, 1, -1], margin=0.25)
     np.float64(0.25)
@@ -522,5 +528,5 @@ def checked(temperature, like):
         temperature = np.asarray(temperature, like.dtype)
     if temperature.size != 1:
         raise ValueError(f"temperature must be one number, got shape {temperature.shape}")
-    check_positive("temperature", temperature)
+    check_positive("temperature", values_of(temperature).item())
     return temperature

@@ -183,10 +183,10 @@ def smooth_l1_loss(input, target, *, beta: float = 1.0, reduction: str = "mean")
     """
     input, target = pair(input, target)
     error = input - target
+    beta = number("beta", beta)
     if beta == 0:
         return reduce(np.abs(error), reduction)
     check_positive("beta", beta)
-    beta = number("beta", beta)
     return reduce(huber(error, delta=beta), reduction) * (1 / beta)
 
 

@@ -1,5 +1,7 @@
 """Penalties on the parameters of a model, to be added to a loss."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..functional import dot
@@ -105,7 +107,7 @@ def elastic_net_penalty(params, *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
     Shapes: params an array or a Tensor of any shape, or a list of them; the result is one number.
     Units: those of the loss that it is added to.
 
-    Raises: ValueError for a negative strength or no parameters; TypeError for what is not a real
+    Raises: ValueError for a negative l1 or l2 or no parameters; TypeError for what is not a real
     number.
 
     >>> elastic_net_penalty([[1.0, -2.0, 0.0], [[0.5], [-0.5]]], l1=0.01, l2=0.1).round(6)
@@ -124,7 +126,8 @@ def soft_threshold(x, amount: float) -> Tensor:
 
     Formula: sign(x) max(|x| - amount, 0), the minimiser w of (w - x)^2 / 2 + amount |w|.  After a
     gradient step of size lr on the loss alone, amount = lr * strength gives exact zeros:
-    `p.data = soft_threshold(p.data, lr * strength)`.
+    `p.data = soft_threshold(p.data, lr * strength)`.  That of the elastic net divides by
+    1 + 2 lr l2 after it.
 
     Shapes: x of any shape, the result of the same; amount a number.  The derivative is 1 where
     |x| > amount and 0 elsewhere.
@@ -133,6 +136,9 @@ def soft_threshold(x, amount: float) -> Tensor:
 
     >>> soft_threshold([-3.0, 0.5, 2.0], 1.0)
     array([-2.,  0.,  1.])
+    >>> lr, l1, l2 = 0.5, 2.0, 1.0                          # a step of the elastic net
+    >>> soft_threshold([-3.0, 0.5, 2.0], lr * l1) / (1 + 2 * lr * l2)
+    array([-1. ,  0. ,  0.5])
 
     Reference: Donoho, Johnstone (1994), Ideal Spatial Adaptation by Wavelet Shrinkage.
     """
@@ -177,7 +183,8 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
     check_not_negative("strength", strength)
     if isinstance(params, Tensor | np.ndarray):
         params, anchors, fisher = [params], [anchors], [fisher]
-    params, anchors, fisher = parameters(params), list(anchors), list(fisher)
+    params = parameters(params)
+    anchors, fisher = as_list("anchors", anchors), as_list("fisher", fisher)
     if not len(params) == len(anchors) == len(fisher):
         raise ValueError(
             f"{len(params)} params, {len(anchors)} anchors, {len(fisher)} Fisher informations: "
@@ -197,10 +204,18 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
 
 def parameters(params):
     """The arrays and Tensors of one, a list, or a generator such as model.parameters()."""
-    listed = [params] if isinstance(params, Tensor | np.ndarray) else list(params)
+    listed = as_list("params", params)
     if not listed:
         raise ValueError("params is empty (a generator can be used only once: make it a list)")
     return [operand("params", w) for w in listed]
+
+
+def as_list(name, x):
+    if isinstance(x, Tensor | np.ndarray):
+        return [x]
+    if not isinstance(x, Iterable):
+        raise TypeError(f"{name} must be an array, a Tensor or a list of them, got {x!r:.60}")
+    return list(x)
 
 
 def total(terms):

@@ -111,8 +111,9 @@ def tversky_loss(
     """Tversky loss: overlap where a false alarm and a miss cost differently.
 
     Formula: 1 - (I + eps) / (I + alpha (P - I) + beta (T - I) + eps), with I = sum(p t), P = sum(p)
-    and T = sum(t) over `axis` (all elements for None), p = input, t = target; squared:
-    P = sum(p^2), T = sum(t^2).  P - I is the mass of false positives, T - I of false negatives.
+    and T = sum(t) over `axis` (all elements for None), p = input, t = target.  P - I is the mass of
+    false positives, T - I of false negatives; squared: sum(max(p - t, 0)^2) and
+    sum(max(t - p, 0)^2), which for masks of 0 and 1 is sum(p^2 (1 - t)) and sum((1 - p)^2 t).
 
     Gradient: -(t - (alpha + (1 - alpha - beta) t) (I + eps) / (D + eps)) / (D + eps), with the
     denominator D + eps, not squared: pixels of the target pull harder, the larger beta.
@@ -141,9 +142,11 @@ def tversky_loss(
     check_not_negative("beta", beta)
 
     def tversky(i, p, t):
-        return i, i + alpha * (p - i) + beta * (t - i)
+        # P = sum(p^2) would make P - I negative where p < t
+        positives, negatives = (p, t) if squared else (p - i, t - i)
+        return i, i + alpha * positives + beta * negatives
 
-    return overlap_loss(tversky, input, target, axis, squared, eps, reduction)
+    return overlap_loss(tversky, input, target, axis, squared, eps, reduction, sizes=excesses)
 
 
 @loss
@@ -289,7 +292,16 @@ def generalized_box_iou_loss(
 # ---- masks ---------------------------------------------------------------------------------------
 
 
-def overlap_loss(ratio, input, target, axis, squared, eps, reduction):
+def squares(p, t):
+    return p**2, t**2
+
+
+def excesses(p, t):
+    """The square of where p says too much, and of where it says too little."""
+    return relu(p - t) ** 2, relu(t - p) ** 2
+
+
+def overlap_loss(ratio, input, target, axis, squared, eps, reduction, sizes=squares):
     """1 - ratio(I, P, T), whose two parts get eps: empty against empty is 0, a total miss 1."""
     eps = number("eps", eps)
     check_positive("eps", eps)
@@ -297,8 +309,8 @@ def overlap_loss(ratio, input, target, axis, squared, eps, reduction):
     check_probabilities("input", input, "; logits need a sigmoid or softmax first")
     check_probabilities("target", target)
     common = np.sum(input * target, axis=axis)
-    sizes = (input**2, target**2) if squared else (input, target)
-    common, total = ratio(common, *(np.sum(size, axis=axis) for size in sizes))
+    both = sizes(input, target) if squared else (input, target)
+    common, total = ratio(common, *(np.sum(size, axis=axis) for size in both))
     values = 1 - (common + eps) / (total + eps)
     return reduce(values, reduction, count=None if input.size else 0)
 

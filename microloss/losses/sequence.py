@@ -5,8 +5,8 @@ import numpy as np
 from ..functional import logsumexp
 from ..grad import derivative
 from ..rules import primitive
-from ..tensor import Tensor
-from .common import check_reduction, loss, operand, reduce
+from ..tensor import Tensor, values_of
+from .common import check_log_probabilities, check_reduction, loss, operand, reduce
 
 
 @loss
@@ -71,6 +71,11 @@ def ctc_loss(
     return reduce(values.reshape(()) if unbatched else values, reduction)
 
 
+# Log-probabilities pass with this much above 0.  Logits do not, of which one at least is nearly
+# always far above, nor do probabilities.
+ROUNDING = 1e-3
+
+
 class Alignment:
     """What a target allows: one state for each of its labels, and one for each blank around them.
 
@@ -86,12 +91,7 @@ class Alignment:
         frames, count, classes = log_probs.shape
         if not 0 <= blank < classes:
             raise ValueError(f"blank must be a class, 0 to {classes - 1}; got {blank!r}")
-        # nan and rounding pass; logits do not, of which one at least is nearly always far above 0
-        if (log_probs > 1e-3).any():
-            raise ValueError(
-                f"log_probs holds {np.max(log_probs):g}, log-probabilities are at most 0: pass "
-                "log_softmax(logits, axis=-1)"
-            )
+        check_log_probabilities("log_probs", log_probs, most=ROUNDING)
         self.input_lengths = lengths("input_lengths", input_lengths, count, frames)
         targets = integers("targets", targets)
         if targets.ndim != 1 and targets.shape[:-1] != (count,):
@@ -274,7 +274,7 @@ def ctc_greedy_decode(log_probs, input_lengths=None, *, blank: int = 0) -> list:
     Shapes: log_probs (T, N, C), result a list of labels for each sequence; or (T, C) and one list.
     input_lengths (N,), all T if None.
 
-    Raises ValueError for shapes or lengths that do not fit.
+    Raises ValueError for shapes or lengths that do not fit and for log_probs above 0.
 
     >>> ctc_greedy_decode(np.log([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.9, 0.1], [0.1, 0.9]]))
     [1, 1]
@@ -304,7 +304,8 @@ def ctc_beam_search(
     Shapes: log_probs (T, N, C), result a pair (labels, log-probability) for each sequence; or
     (T, C) and one pair.  input_lengths (N,), all T if None.
 
-    Raises ValueError for shapes or lengths that do not fit and for beam_width below 1.
+    Raises ValueError for shapes or lengths that do not fit, log_probs above 0 and a beam_width that
+    is not an integer of at least 1.
 
     >>> labels, log_p = ctc_beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]))
     >>> labels, np.exp(log_p).round(6)                      # best path: two blanks, with P = 0.36
@@ -313,8 +314,8 @@ def ctc_beam_search(
     Reference: Hannun, Maas, Jurafsky, Ng (2014), First-Pass Large Vocabulary Continuous Speech
     Recognition using Bi-Directional Recurrent DNNs.
     """
-    if beam_width < 1:
-        raise ValueError(f"beam_width must be at least 1, got {beam_width!r}")
+    if not isinstance(beam_width, int | np.integer) or beam_width < 1:
+        raise ValueError(f"beam_width must be an integer of at least 1, got {beam_width!r}")
 
     def total(ends):
         return np.logaddexp(*ends)
@@ -347,9 +348,10 @@ def ctc_beam_search(
 
 def each_sequence(decode, log_probs, input_lengths, blank):
     """decode((T, C)) for each sequence, cut to its length."""
-    log_probs = log_probs.data if isinstance(log_probs, Tensor) else operand("log_probs", log_probs)
+    log_probs = values_of(operand("log_probs", log_probs))
     if log_probs.ndim not in (2, 3):
         raise ValueError(f"log_probs must be (T, N, C) or (T, C), got shape {log_probs.shape}")
+    check_log_probabilities("log_probs", log_probs, most=ROUNDING)
     if not 0 <= blank < log_probs.shape[-1]:
         raise ValueError(f"blank must be a class, 0 to {log_probs.shape[-1] - 1}; got {blank!r}")
     batch = log_probs if log_probs.ndim == 3 else log_probs[:, None]

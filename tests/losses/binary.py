@@ -184,6 +184,13 @@ ERRORS = [
     *errors_of_pairs(losses.binary_cross_entropy_with_logits),
     *errors_of_pairs(losses.sigmoid_focal_loss),
     Error(losses.binary_cross_entropy, ([1.5], [1]), {}, ValueError, ("input", "1.5", "logits")),
+    Error(
+        losses.binary_cross_entropy,
+        ([np.nextafter(1, 2)], [1]),
+        {},
+        ValueError,
+        ("input", "1.0000000000000002,"),
+    ),
     Error(losses.binary_cross_entropy, ([np.nan], [1]), {}, ValueError, ("input", "nan")),
     Error(
         losses.binary_cross_entropy,
@@ -198,6 +205,13 @@ ERRORS = [
         {"pos_weight": [1, 2]},
         ValueError,
         ("pos_weight", "(2,)", "(2, 1)"),
+    ),
+    Error(
+        losses.sigmoid_focal_loss,
+        ([1], [np.nextafter(1, 2)]),
+        {},
+        ValueError,
+        ("1.0000000000000002",),
     ),
     Error(losses.sigmoid_focal_loss, (HALF, HALF), {}, ValueError, ("target", "0.5", "0 and 1")),
     Error(losses.sigmoid_focal_loss, ([1], [1]), {"gamma": -2}, ValueError, ("gamma", "-2")),

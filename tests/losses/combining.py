@@ -40,6 +40,18 @@ EXTREMES = [
     ),
 ]
 
+EXTREMES += [
+    Extreme(
+        losses.uncertainty_weighted_loss,
+        (np.array([0.0, 1.0]), np.array([s, 0.0])),
+        value=(s + 1) / 2,
+        wrt=(1,),
+        gradients=(np.array([0.5, 0.0]),),
+        name=f"solved{s}",
+    )
+    for s in (-88.0, -88.72284, -90.0, -709.5, -710.0, -1e4)
+]
+
 ERRORS = [
     Error(
         losses.uncertainty_weighted_loss,

@@ -187,6 +187,7 @@ CASES += [
 # ---- edges ---------------------------------------------------------------------------------------
 
 CERTAIN, EVEN = np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])
+JUST_ABOVE = np.nextafter(CERTAIN, [[0, 2]])
 
 EXTREMES = [
     Extreme(
@@ -249,6 +250,31 @@ EXTREMES = [
         gradients=(np.array([[1.5, -1.5]]),),
     ),
     Extreme(
+        losses.distillation_loss,
+        (np.array([[0.0, 0.0, -np.inf]]), np.array([[math.log(3), 0.0, -np.inf]]), np.array([0])),
+        {"temperature": 1.0, "alpha": 0.5},
+        value=0.5 * (0.75 * math.log(1.5) + 0.25 * math.log(0.5)) + 0.5 * math.log(2),
+        gradients=(np.array([[-0.375, 0.375, 0.0]]),),
+        name="ruled-out-by-both",
+    ),
+    Extreme(
+        losses.distillation_loss,
+        (np.array([[0.0, 0.0]]), np.array([[0.0, -np.inf]])),
+        {"temperature": 1.0, "alpha": 1.0},
+        value=math.log(2),
+        gradients=(np.array([[-0.5, 0.5]]),),
+        name="ruled-out-by-the-teacher",
+    ),
+    Extreme(
+        losses.distillation_loss,
+        (np.array([[0.0, -np.inf]]), np.array([[0.0, 0.0]])),
+        value=np.inf,
+        name="ruled-out-by-the-student",
+    ),
+    Extreme(losses.kl_divergence, (JUST_ABOVE, CERTAIN), wrt=(0, 1), name="rounded-up"),
+    Extreme(losses.js_divergence, (CERTAIN, JUST_ABOVE), wrt=(0, 1), name="rounded-up"),
+    Extreme(losses.kl_div, (np.array([0.0]), JUST_ABOVE[0, 1:]), wrt=(0, 1), name="rounded-up"),
+    Extreme(
         losses.wasserstein_distance_1d,
         (np.array([2.0, 1.0, 1.0]), np.array([1.0, 1.0, 2.0])),
         value=0.0,
@@ -272,10 +298,12 @@ ERRORS = [
     Error(losses.kl_div, (P, P), {}, ValueError, ("input", "0.5", "log_softmax")),
     Error(losses.kl_div, (LOG, LOG), {}, ValueError, ("target", "log_target=True")),
     Error(losses.kl_div, (LOG, P), {"log_target": True}, ValueError, ("target", "0.5")),
+    Error(losses.kl_div, (-1.0, 0.5), {"reduction": "batchmean"}, ValueError, ("()", "axis")),
     Error(losses.kl_div, (LOG[:0], P[:0]), {"reduction": "batchmean"}, ValueError, ("nothing",)),
     Error(losses.kl_divergence, (P, P[0]), {}, ValueError, ("p has", "(1, 2)", "(2,)")),
     Error(losses.kl_divergence, (2 * P + 1, P), {}, ValueError, ("p holds 2",)),
     Error(losses.kl_divergence, (P, -P), {}, ValueError, ("q holds -0.5",)),
+    Error(losses.kl_divergence, (2e-6 + 2 * P, P), {}, ValueError, ("p holds 1.000002,",)),
     Error(losses.kl_divergence, (0.5, 0.5), {}, ValueError, ("()", "axis")),
     Error(losses.kl_divergence, (P[:0], P[:0]), {}, ValueError, ("mean", "nothing")),
     Error(losses.js_divergence, (P, P[0]), {}, ValueError, ("(1, 2)", "(2,)")),

@@ -66,5 +66,6 @@ ERRORS = [
     Error(perceptual_loss, (X, X[0]), {}, ValueError, ("(1, 2, 3)", "(2, 3)", "reshape")),
     Error(perceptual_loss, (X, X), {"weights": [1.0]}, ValueError, ("weights", "(1,)", "2 layers")),
     Error(perceptual_loss, (X[:0], X[:0]), {}, ValueError, ("mean", "nothing")),
+    Error(losses.perceptual_loss, (lambda x: None, X, X), {}, TypeError, ("features", "None")),
     Error(losses.perceptual_loss, (lambda x: [], X, X), {}, ValueError, ("features", "no layers")),
 ]

@@ -399,6 +399,11 @@ ERRORS += [
     Error(losses.l1_loss, X, {"weight": np.zeros((4, 3))}, ValueError, ("no element counts",)),
     Error(losses.l1_loss, (["a"], [1.0]), {}, TypeError, ("input", "real numbers")),
     Error(losses.huber_loss, X, {"delta": 0.0}, ValueError, ("delta", "0.0")),
+    Error(
+        losses.huber_loss, X, {"delta": np.ones(2)}, TypeError, ("delta", "one", "array([1., 1.")
+    ),
+    Error(losses.huber_loss, X, {"delta": "a"}, TypeError, ("delta", "'a'")),
+    Error(losses.smooth_l1_loss, X, {"beta": np.ones(2)}, TypeError, ("beta", "one")),
     Error(losses.huber_loss, X, {"delta": np.nan}, ValueError, ("delta", "nan")),
     Error(losses.huber_loss, X, {"weight": np.ones(3)}, ValueError, ("weight", "(3,)")),
     Error(losses.smooth_l1_loss, X, {"beta": -0.5}, ValueError, ("beta", "-0.5")),

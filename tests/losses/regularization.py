@@ -72,6 +72,9 @@ W = np.ones(3)
 ERRORS = [
     Error(losses.l1_penalty, (W,), {"strength": -0.1}, ValueError, ("strength", "-0.1")),
     Error(losses.l1_penalty, ([],), {}, ValueError, ("params", "empty")),
+    Error(losses.l1_penalty, (3.0,), {}, TypeError, ("params", "3.0")),
+    Error(losses.l1_penalty, (W,), {"strength": W}, TypeError, ("strength", "one real number")),
+    Error(losses.ewc_penalty, ([W], 1.0, [W]), {}, TypeError, ("anchors", "1.0")),
     Error(losses.l2_penalty, (W,), {"strength": np.nan}, ValueError, ("strength", "nan")),
     Error(losses.l2_penalty, (["a"],), {}, TypeError, ("params", "real numbers")),
     Error(losses.elastic_net_penalty, (W,), {"l1": -1}, ValueError, ("l1", "-1")),

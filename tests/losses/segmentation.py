@@ -69,6 +69,15 @@ def naive_tversky(p, t, both, eps, alpha=0.5, beta=0.5):
     return wrong / (both + wrong + eps)
 
 
+def naive_squared_tversky(p, t, alpha, beta, squared):
+    """Pixel by pixel: a difference upward is a false alarm, one downward a miss."""
+    both = wrong = 0
+    for a, b in zip(p.ravel(), t.ravel()):
+        both += a * b
+        wrong += (alpha if a > b else beta) * (a - b) ** 2
+    return np.array(wrong / (both + wrong + EPS))
+
+
 def naive_dice_ce(x, target, dice_weight=1.0, ce_weight=1.0):
     p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
     mask = np.moveaxis(np.eye(x.shape[1])[target], -1, 1)
@@ -124,6 +133,12 @@ def iou(both, p, t):
 
 def tversky(both, p, t, alpha, beta):
     return both, both + alpha * (p - both) + beta * (t - both)
+
+
+def squared_tversky_in_torch(torch, p, t, reduction):
+    both, apart = (p * t).sum(), p - t
+    alarms, misses = apart.clamp(min=0).square().sum(), apart.clamp(max=0).square().sum()
+    return 1 - (both + EPS) / (both + 0.6 * alarms + 0.1 * misses + EPS)
 
 
 def dice_ce_in_torch(torch, x, target):
@@ -189,8 +204,14 @@ CASES = [
     mask_case(
         losses.tversky_loss, naive_tversky, tversky, "each-image", alpha=0.6, beta=0.1, axis=(1, 2)
     ),
-    mask_case(
-        losses.tversky_loss, naive_tversky, tversky, "squared", alpha=0.6, beta=0.1, squared=True
+    Case(
+        losses.tversky_loss,
+        masks,
+        naive_squared_tversky,
+        wrt=(0, 1),
+        kwargs={"alpha": 0.6, "beta": 0.1, "squared": True},
+        torch=squared_tversky_in_torch,
+        name="squared",
     ),
     Case(losses.tversky_loss, masks, naive_tversky, wrt=(0, 1), name="default"),
     Case(losses.dice_loss, masks, naive_dice, wrt=(0, 1), kwargs={"eps": 1.0}, name="eps"),
@@ -253,6 +274,10 @@ EXTREMES = [
             (FULL, EMPTY, 1.0, "nothing-there"),
             (np.zeros((0, 2)), np.zeros((0, 2)), 0.0, "no-pixels"),
         )
+    ),
+    *(
+        Extreme(loss, (MASK * np.nextafter(1, 2), MASK), name="rounded-up")
+        for loss in (losses.dice_loss, losses.iou_loss, losses.tversky_loss)
     ),
     Extreme(losses.dice_ce_loss, (LOGITS, np.array([[0, 1]])), value=0.0, name="right"),
     Extreme(losses.dice_ce_loss, (LOGITS, np.array([[1, 0]])), value=20001.0, name="wrong"),

@@ -133,10 +133,22 @@ def test_errors(case):
         assert word in str(caught.value)
 
 
-def test_every_loss_has_cases_and_errors():
-    for kind in (CASES, ERRORS):
+# What the package exports beside losses; everything else must be in the catalogue.
+HELPERS = {
+    "LOSSES", "batch_hard_triplets", "ctc_beam_search", "ctc_greedy_decode", "self_paced_weights",
+    "semi_hard_triplets", "soft_threshold",
+}  # fmt: skip
+
+
+def test_every_loss_has_cases_extremes_and_errors():
+    for kind in (CASES, EXTREMES, ERRORS):
         missing = set(losses.LOSSES) - {case.loss.__name__ for case in kind}
         assert not missing
+
+
+def test_what_is_exported_is_in_the_catalogue():
+    assert set(losses.__all__) == set(losses.LOSSES) | HELPERS
+    assert all(hasattr(losses, name) for name in losses.__all__)
 
 
 def test_case_names_are_unique():

@@ -1,7 +1,7 @@
 """Perceptual loss: a number by hand, and where gradients go."""
 
 import numpy as np
-from harness import close
+from harness import close, gradient
 
 import microloss as ml
 from microloss.losses import mse_loss, perceptual_loss
@@ -48,6 +48,12 @@ def test_the_targets_features_are_constants():
     close(w.grad, x.data.T @ error / 4)
     perceptual_loss(lambda x: [x], x, y).backward()
     assert y.grad is None
+
+
+def test_one_number_is_one_layer():
+    x, y = np.array([3.0, 1.0]), np.array([1.0, 2.0])
+    assert perceptual_loss(np.sum, x, y) == 1.0
+    close(gradient(lambda x: perceptual_loss(np.sum, x, y), x), [2, 2])
 
 
 def test_weights_can_be_learned():

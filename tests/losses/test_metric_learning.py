@@ -221,6 +221,13 @@ def test_one_class_has_no_negatives():
 
 
 @pytest.mark.parametrize("miner", [losses.batch_hard_triplets, losses.semi_hard_triplets])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_miners_refuse_what_has_no_distance(miner, value):
+    with pytest.raises(ValueError, match=f"embeddings holds {value}"):
+        miner([[0.0], [1.0], [value], [2.0]], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("miner", [losses.batch_hard_triplets, losses.semi_hard_triplets])
 def test_miners_check_their_shapes(miner):
     with pytest.raises(ValueError, match=r"labels \(N,\).*\(6, 1\) and \(5,\)"):
         miner(LINE, LABELS[:5])

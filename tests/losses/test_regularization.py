@@ -81,6 +81,15 @@ def test_proximal_steps_reach_the_lasso():
     assert (w.data[[1, 2, 4]] == 0).all()
 
 
+def test_the_proximal_step_of_the_elastic_net_is_a_shrunken_soft_threshold():
+    x, lr, l1, l2 = np.array([-3.0, 0.5, 2.0]), 0.5, 2.0, 1.0
+    step = losses.soft_threshold(x, lr * l1) / (1 + 2 * lr * l2)
+    grid = np.linspace(-4, 4, 8001)[:, None]
+    penalty = np.array([losses.elastic_net_penalty(w, l1=l1, l2=l2) for w in grid])[:, None]
+    best = grid[np.argmin((grid - x) ** 2 / 2 + lr * penalty, axis=0), 0]
+    np.testing.assert_allclose(step, best, atol=5e-4)
+
+
 # ---- elastic weight consolidation ----------------------------------------------------------------
 
 

@@ -96,6 +96,27 @@ def test_alpha_weighs_false_alarms_and_beta_misses():
     )
 
 
+def test_squared_tversky_by_hand():
+    """I = .65, no false positives, .35^2 of false negatives."""
+    options = {"alpha": 0.7, "beta": 0.3, "squared": True, "eps": 1e-12}
+    close(tversky_loss([0.65], [1.0], **options), 0.3 * 0.1225 / (0.65 + 0.3 * 0.1225), 1e-11)
+    p = P[0]
+    alarms, misses = np.sum(p**2 * (1 - MASK[0])), np.sum((1 - p) ** 2 * MASK[0])
+    wrong = 0.7 * alarms + 0.3 * misses
+    close(tversky_loss(p, MASK[0], **options), wrong / (0.8 + wrong), 1e-11)
+
+
+@pytest.mark.parametrize("alpha, beta", [(2, 0), (0, 2), (0.7, 0.3), (0, 0)])
+def test_squared_tversky_is_bounded(alpha, beta):
+    options = {"alpha": alpha, "beta": beta, "squared": True}
+    p, soft = random_masks()
+    for t in (soft, soft.round()):
+        values = tversky_loss(p, t, axis=(1, 2), reduction="none", **options)
+        assert ((values >= 0) & (values <= 1)).all()
+        close(tversky_loss(t, t, **options), 0)
+    close(tversky_loss([0.0, 1.0], [1.0, 0.0], **options), 1.0 if alpha or beta else 0.0, 1e-6)
+
+
 @pytest.mark.parametrize("loss", [dice_loss, iou_loss, tversky_loss])
 def test_each_axis_has_its_own_overlap(loss):
     p, t = random_masks()

@@ -265,5 +265,11 @@ def test_decoders_check(decode):
         decode(log_probs, [4, 5])
     with pytest.raises(ValueError, match="blank must be a class, 0 to 2; got 3"):
         decode(log_probs, blank=3)
-    with pytest.raises(ValueError, match="beam_width must be at least 1, got 0"):
-        losses.ctc_beam_search(log_probs, beam_width=0)
+    with pytest.raises(ValueError, match=r"log_probs holds 0\.5; .* at most 0: pass log_softmax"):
+        decode(log_probs + 0.5)
+
+
+@pytest.mark.parametrize("width", [0, 2.5, None, "8"])
+def test_a_beam_has_a_whole_width(width):
+    with pytest.raises(ValueError, match=f"beam_width must be an integer .* got {width!r}"):
+        losses.ctc_beam_search(np.zeros((4, 3)), beam_width=width)
