@@ -28,7 +28,7 @@ def test_table_names_every_loss():
     text = catalogue.table(120)
     assert all(f"\n{name} " in text for name in catalogue.LOSSES)
     assert max(map(len, text.splitlines())) <= 135  # a formula is not broken
-    assert "(softmax(input) - target) / N" in text
+    assert "tanh(input - target) / N" in text
 
 
 def test_one_card(capsys):
