@@ -213,7 +213,7 @@ class Sequential(Module):
 
     def forward(self, x):
         for module in self.modules:
-            x = module(x)
+            x = module.forward(x)
         return x
 
 
