@@ -6,8 +6,8 @@ dimensions a minimum has to bend up along all of them at once, and a point that 
 few is far more common. Descent that comes near one slows down, and its loss curve looks finished.
 
 Lesson 14 compared optimizers in valleys. Here they start beside saddles: two that can be drawn and
-one in a network that reads digits. Then we collect critical points of that network, of any kind,
-and ask what Dauphin and others asked in 2014: where are the saddles, high up or near the bottom?
+one in a network that reads digits. Then we collect critical points of that network, and ask what
+Dauphin and others asked in 2014: where are the saddles, high up or near the bottom?
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ from kit import COLOR, args, begin, claim, exercises, predict, save, say, table,
 from microloss import Tensor
 from microloss.curvature import Curvature, assign, flatten
 from microloss.datasets import load_digits
-from microloss.landscape import classify, find_critical_point
+from microloss.landscape import classify, find_critical_point, plot_spectrum
 from microloss.losses import cross_entropy
 from microloss.nn import MLP, Tanh
 from microloss.optim import SGD, Adam, SaddleFreeNewton
@@ -53,42 +53,28 @@ def reading():
 
 
 say(f"""
-The surfaces: x² - y², the monkey saddle x³ - 3 x y², and the loss of a small network on {len(y)}
-digits from 0 to 4, {len(y) // 5} of each, told in four numbers each (their principal components).
-It has {n} weights, few enough for its exact Hessian.
+The surfaces: x² - y², the monkey saddle x³ - 3 x y², and the loss of a network on {len(y)} digits
+from 0 to 4, told in four numbers each (their principal components). It has {n} weights, few enough
+for its exact Hessian.
 """)
-predict("""
-    Set all weights of the network to 0. What is its gradient? Is that a minimum?
-""")
-SURFACES = {  # loss, parameters, the saddle
-    "x² - y²": (saddle, [w], np.zeros(2)),
-    "monkey": (monkey, [w], np.zeros(2)),
-    "network": (reading, params, np.zeros(n)),
+predict("Set all weights of the network to 0. What is its gradient? Is that a minimum?")
+BESIDE = np.array([1.0, 1e-3])
+SURFACES = {  # loss, parameters, a start beside the saddle at 0, a loss that is well below it
+    "x² - y²": (saddle, [w], BESIDE, -1.0),
+    "monkey": (monkey, [w], BESIDE, -1.0),
+    "network": (reading, params, 1e-3 * rng.standard_normal(n), np.log(5) - 0.3),
 }
-points = {}
-for name, (loss, weights, centre) in SURFACES.items():
-    assign(weights, centre)
-    points[name] = classify(loss, weights)
-rows = [
-    [
-        name,
-        f"{point.gradient_norm:.0e}",
-        *(int(np.sum(sign * point.eigenvalues > 1e-9)) for sign in (-1, 1)),
-        int(np.sum(np.abs(point.eigenvalues) <= 1e-9)),
-        point.kind,
-    ]
-    for name, point in points.items()
-]
-table(["", "gradient", "eigenvalues < 0", "> 0", "= 0", "kind"], rows)
+points, rows = {}, []
+for name, (loss, weights, start, _) in SURFACES.items():
+    assign(weights, 0 * start)
+    points[name] = point = classify(loss, weights)
+    least, *_, greatest = point.eigenvalues
+    rows.append([name, f"{point.gradient_norm:.0e}", f"{least:.2f}", f"{greatest:.2f}", point.kind])
+table(["at 0", "gradient", "least eigenvalue", "greatest", "kind"], rows)
 claim(
-    "the gradient is 0 at all three",
-    all(point.gradient_norm < 1e-12 for point in points.values()),
-    f"at most {max(point.gradient_norm for point in points.values()):.0e}",
-)
-claim(
-    "the network's Hessian has eigenvalues of both signs there: a saddle, like x² - y²",
-    points["network"].kind == points["x² - y²"].kind == "saddle",
-    f"from {points['network'].eigenvalues[0]:.2f} to {points['network'].eigenvalues[-1]:.2f}",
+    "the network has no gradient there, and a Hessian with eigenvalues of both signs: a saddle",
+    point.gradient_norm < 1e-12 and point.kind == "saddle",
+    f"{np.sum(point.eigenvalues < -1e-9)} of {n} are negative",
 )
 claim(
     "the monkey saddle's Hessian is 0: curvature alone cannot tell what it is",
@@ -125,18 +111,17 @@ METHODS = {
 }
 KEY = {"noise": "sam", "saddle-free": "saddle_free"}
 PAINT = {name: COLOR[KEY.get(name, name.lower())] for name in METHODS}
-LIMIT = {name: 30 if name in ("Newton", "saddle-free") else 400 for name in METHODS}
+SECOND_ORDER = "Newton", "saddle-free"
 
 
-def leave(surface, start, name, drop):
-    """The way from start until the loss is `drop` below the saddle's, and the losses on it."""
-    loss, weights, _ = SURFACES[surface]
+def leave(name, loss, weights, start, goal):
+    """The points on the way to a loss below the goal, the losses, and the steps (inf: never)."""
     assign(weights, start)
     optimizer = METHODS[name](weights)
-    floor = points[surface].loss - drop
     path, losses = [start], [loss().item()]
-    while losses[-1] > floor and len(path) <= LIMIT[name]:
-        if name in ("Newton", "saddle-free"):
+    limit = 30 if name in SECOND_ORDER else 400
+    while losses[-1] > goal and len(path) <= limit:
+        if name in SECOND_ORDER:
             optimizer.step(loss)
         else:
             optimizer.zero_grad()
@@ -147,71 +132,33 @@ def leave(surface, start, name, drop):
             optimizer.step()
         path.append(flatten(weights))
         losses.append(loss().item())
-    return np.array(path), np.array(losses), losses[-1] <= floor
+    return np.array(path), losses, len(path) - 1 if losses[-1] <= goal else np.inf
 
 
 predict("""
     All start beside the saddle, a thousandth off the ridge. Newton's method divides the gradient by
     the curvature, and so takes long steps where it is flat. Is it the first to leave?
 """)
-beside = np.array([1.0, 1e-3])
-STARTS = {
-    "x² - y²": (beside, 1.0),
-    "monkey": (beside, 1.0),
-    "network": (1e-3 * rng.standard_normal(n), 0.3),
-}
-runs = {
-    (surface, name): leave(surface, start, name, drop)
-    for surface, (start, drop) in STARTS.items()
-    for name in METHODS
-}
-
-
-def steps(surface, name):
-    path, _, left = runs[surface, name]
-    return len(path) - 1 if left else np.inf
-
-
-table(
-    ["steps to leave", *SURFACES],
-    [
-        [
-            name,
-            *(f"> {LIMIT[name]}" if n == np.inf else n for n in (steps(s, name) for s in SURFACES)),
-        ]
-        for name in METHODS
-    ],
-)
+runs = {name: {key: leave(name, *place) for key, place in SURFACES.items()} for name in METHODS}
+steps = {name: np.array([steps for *_, steps in runs[name].values()]) for name in METHODS}
+rows = [[name, *(f"{n:g}" for n in steps[name])] for name in METHODS]
+table(["steps to leave (inf: never)", *SURFACES], rows)
+ratio = steps["SGD"] / steps["momentum"]
 claim(
     "SGD takes more than twice the steps of momentum, everywhere",
-    all(steps(surface, "SGD") > 2 * steps(surface, "momentum") for surface in SURFACES),
-    ", ".join(f"{steps(s, 'SGD')} against {steps(s, 'momentum')}" for s in SURFACES),
+    min(ratio) > 2,
+    f"{min(ratio):.1f} to {max(ratio):.1f} times",
 )
-claim(
-    "noise in the gradient helps SGD off the ridge",
-    all(steps(surface, "noise") < steps(surface, "SGD") for surface in SURFACES),
-    ", ".join(f"{steps(s, 'noise')}" for s in SURFACES),
-)
-ends = {surface: runs[surface, "Newton"][0][-1] for surface in SURFACES}
-gaps = [abs(runs[surface, "Newton"][1][-1] - points[surface].loss) for surface in SURFACES]
+gap = max(abs(runs["Newton"][name][1][-1] - points[name].loss) for name in SURFACES)
 claim(
     "Newton never leaves: it ends at the height of the saddle, on all three",
-    all(steps(surface, "Newton") == np.inf for surface in SURFACES) and max(gaps) < 1e-6,
-    f"within {max(gaps):.0e}",
+    np.isinf(steps["Newton"]).all() and gap < 1e-6,
+    f"within {gap:.0e}",
 )
-assign(params, ends["network"])
-end = classify(reading, params)
-claim(
-    "in the network it has found a point without gradient that is a saddle",
-    end.gradient_norm < 1e-6 and end.kind == "saddle",
-    f"gradient {end.gradient_norm:.0e}, eigenvalues from {end.eigenvalues[0]:.2f} to "
-    f"{end.eigenvalues[-1]:.2f}",
-)
-slowest = max(steps(surface, "saddle-free") for surface in SURFACES)
 claim(
     "saddle-free Newton, which divides by the curvature's absolute value, leaves",
-    slowest < 20,
-    f"in at most {slowest} steps",
+    max(steps["saddle-free"]) < 20,
+    f"in at most {max(steps['saddle-free']):.0f} steps",
 )
 say("""
 Along an eigenvalue d Newton steps by -g/d. Where d is negative that is uphill, towards the ridge:
@@ -219,18 +166,18 @@ Newton looks for any point without gradient. With |d| the step goes downhill and
 it is flat (Dauphin and others, 2014). It costs a Hessian, which momentum and Adam do not.
 """)
 predict("And if we start exactly on the ridge of x² - y², at (1, 0)? Who leaves now?")
-ridge = {name: leave("x² - y²", np.array([1.0, 0.0]), name, 1.0) for name in METHODS}
-left = [name for name, (_, _, left) in ridge.items() if left]
+ridge = {name: leave(name, saddle, [w], np.array([1.0, 0.0]), -1.0) for name in METHODS}
+left = [name for name, (*_, steps) in ridge.items() if steps < np.inf]
 claim("only who has noise: for all others the slope across is 0", left == ["noise"], f"{left}")
 
 # ---- where the saddles are -----------------------------------------------------------------------
 
 LENGTHS = range(0, 96, 4)
 say(f"""
-Now for critical points of any kind. find_critical_point() minimises the length of the gradient, not
-the loss, and so ends at saddles as willingly as at minima. We send it off {len(LENGTHS)} times,
-from random weights trained for 0, 4, 8, ... steps, so that it starts at every height. A little
-weight decay keeps minima from lying at infinity.
+find_critical_point() minimises the length of the gradient, not the loss, and so ends at saddles as
+willingly as at minima. We send it off {len(LENGTHS)} times, from random weights trained for 0, 4,
+8, ... steps, so that it starts at every height. Searches that get stuck elsewhere do not count. A
+little weight decay keeps minima from lying at infinity.
 """)
 predict("Will critical points with a high loss have more directions down, or fewer?")
 
@@ -250,89 +197,48 @@ for length in LENGTHS:
     find_critical_point(penalised, params, steps=25, tolerance=1e-7)
     found.append(classify(penalised, params))
 critical = [point for point in found if point.gradient_norm < 1e-6]
-minima = [point.loss for point in critical if point.kind == "minimum"]
-saddles = [point.loss for point in critical if point.kind == "saddle"]
 heights, shares = np.array([(point.loss, point.index) for point in critical]).T
 _, distinct = np.unique(heights.round(6), return_index=True)
-say(f"""
-{len(critical)} came to a gradient below 1e-6 (minima: {len(minima)}, saddles: {len(saddles)}), at
-{len(distinct)} different losses: some are the same point, or its mirror image. The rest got stuck
-where the gradient's length has a minimum that is not 0, or were still on their way. Those are no
-critical points, and we leave them out.
-""")
 correlation = np.corrcoef(heights[distinct], shares[distinct])[0, 1]
 claim(
     "the share of negative eigenvalues grows with the loss",
     correlation > 0.8,
-    f"correlation {correlation:.2f} over {len(distinct)} different points",
-)
-claim(
-    "most critical points are saddles", len(saddles) > len(minima), f"{len(saddles)}, {len(minima)}"
-)
-low, high = min(heights), max(heights)
-claim(
-    "no minimum lies in the upper half",
-    all(loss < (low + high) / 2 for loss in minima) and max(saddles) == high,
-    f"minima up to {max(minima, default=low):.2f}, saddles up to {max(saddles):.2f}",
+    f"correlation {correlation:.2f}; {len(critical)} searches arrived, at {len(distinct)} points",
 )
 
-# ---- in pictures ---------------------------------------------------------------------------------
-
-grid = np.linspace(-1.5, 1.5, 121)
-x, z = np.meshgrid(grid, grid)
-
-
-def draw(ax, surface, heights):
-    levels = np.linspace(-2, 2, 17)
-    ax.contourf(x, z, heights, levels, cmap="PuOr_r", alpha=0.45, extend="both")
-    for name in METHODS:
-        path = runs[surface, name][0]
-        wide = 5 if name == "Newton" else 1.5  # it lies under the others
-        ax.plot(*path.T, ".-", color=PAINT[name], lw=wide, ms=4, label=name, zorder=3 - wide / 5)
-    ax.plot(0, 0, "*", color=COLOR["truth"], ms=13, zorder=4)
-    ax.set(xlabel="x", ylabel="y", xlim=(-1.5, 1.5), ylim=(-1.5, 1.5))
-
-
-fig, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.2))
-draw(left, "x² - y²", x**2 - z**2)
-left.set_title("x² - y²: Newton goes to the saddle")
-left.legend(loc="lower left", ncols=2, fontsize=8)
+fig, ((left, middle), (spectrum, right)) = plt.subplots(2, 2, figsize=(9, 7.6))
+x, z = np.meshgrid(np.linspace(-1.5, 1.5, 121), np.linspace(-1.5, 1.5, 121))
+left.contourf(x, z, x**2 - z**2, np.linspace(-2, 2, 17), cmap="PuOr_r", alpha=0.45, extend="both")
+left.plot(0, 0, "*", color=COLOR["truth"], ms=13, zorder=4)
 for name in METHODS:
-    losses = runs["network", name][1]
-    middle.plot(losses, "o-" if name == "Newton" else "-", color=PAINT[name], ms=3, label=name)
+    color, wide = PAINT[name], 5 if name == "Newton" else 1.5  # Newton's way lies under the others
+    path = runs[name]["x² - y²"][0]
+    left.plot(*path.T, ".-", color=color, lw=wide, ms=4, label=name, zorder=3 - wide / 5)
+    middle.plot(runs[name]["network"][1], "o-" if name == "Newton" else "-", color=color, ms=3)
+left.legend(loc="lower left", ncols=2, fontsize=8)
+left.set(xlabel="x", ylabel="y", xlim=(-1.5, 1.5), ylim=(-1.5, 1.5))
+left.set_title("x² - y²: Newton goes to the saddle")
 middle.set(xlim=(0, 300), ylim=(1.25, 1.65))
 middle.set(xlabel="step", ylabel="loss of the network [nats]", title="A plateau that is a saddle")
-middle.legend(loc="lower right", fontsize=8)
+plot_spectrum(spectrum, points["network"].eigenvalues, color=COLOR["model"])
+spectrum.set_yscale("linear")
+spectrum.set_title("The network there: ways up, and ways down")
 right.plot(heights, 100 * shares, "o", color=COLOR["model"], ms=8, alpha=0.6)
 right.set(xlabel="loss at the critical point", ylabel="negative eigenvalues [%]")
 right.set_title("The higher, the more ways down")
 save(fig)
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
-draw(left, "monkey", x**3 - 3 * x * z**2)
-left.set_title("The monkey saddle: three ways down")
-left.legend(loc="lower left", ncols=2, fontsize=8)
-values = points["network"].eigenvalues
-right.bar(
-    range(1, n + 1), values, color=np.where(values < 0, COLOR["naive"], COLOR["stable"]), width=0.8
-)
-right.set(xlabel="rank", ylabel="eigenvalue of the Hessian")
-down, up = np.sum(values < -1e-9), np.sum(values > 1e-9)
-right.set_title(f"The network at 0: {down} ways down, {up} up")
-save(fig, "monkey")
-
 takeaway("""
     Where the gradient vanishes, ask the Hessian: eigenvalues of both signs are a saddle. Descent
-    leaves it, but slowly, and the loss curve looks finished. Momentum, Adam and noise shorten the
-    stay. Newton's method is drawn in, unless its steps are turned around where the curvature is
-    negative. Critical points high up have many ways down; minima lie low.
+    leaves it, but slowly, and the loss curve looks finished. Momentum and Adam shorten the stay;
+    noise leaves even from the ridge. Newton's method is drawn in, unless its steps are turned
+    around where the curvature is negative. Critical points high up have many ways down, those near
+    the bottom few.
 
     Next: lesson 17 draws the surface of the loss itself.
 """)
 exercises(
     [
-        "Give the three hidden units equal weights, ten times as large. Why do they stay equal for "
-        "ever, and at what kind of point does SGD end?",
         "Start SGD at distances of 1e-2, 1e-4 and 1e-6 from the ridge of x² - y². How do the steps "
         "to leave grow, and why so slowly?",
         "Leave out the weight decay. How many searches still find a critical point, and where do "
