@@ -367,7 +367,9 @@ def softmax_nll_slope(x, *, slope, scale):
 
 
 @primitive(
-    lambda g, y, x, *, value, slope, scale: g * softmax_nll_slope(x, slope=slope, scale=scale)
+    lambda g, y, x, *, value, slope, scale: (
+        g * (softmax_nll_slope(x, slope=slope, scale=scale) if isinstance(x, Tensor) else slope)
+    )
 )
 def softmax_nll(x, *, value, slope, scale):
     return value

@@ -60,6 +60,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
+        update, states = self.update, self.state
         for group in self.param_groups:
             dtype = None
             for p in group["params"]:
@@ -72,7 +73,7 @@ class Optimizer:
                     lr = np.array(group["lr"], dtype)
                 if isinstance(grad, Tensor):
                     grad = grad.data
-                self.update(data, grad, self.state[p], group, lr)
+                update(data, grad, states[p], group, lr)
                 p._number = next(clock)  # as assigning p.data would: graphs notice the change
 
     def update(self, data: np.ndarray, grad: np.ndarray, state: dict, group: dict, lr) -> None:
