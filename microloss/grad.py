@@ -32,7 +32,7 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
     waiting = {-output._number: (output, gradient)}
     while heap:
         tensor, g = waiting.pop(heappop(heap))
-        fn, args, kwargs = tensor._fn, tensor._args, tensor._kwargs
+        fn, args, kwargs, number = tensor._fn, tensor._args, tensor._kwargs, tensor._number
         if args is None:
             if fn is None:
                 continue  # the output itself is a leaf
@@ -49,7 +49,7 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
             i += 1
             if not isinstance(arg, Tensor):
                 continue
-            if arg._number > tensor._number:
+            if arg._number > number:
                 raise RuntimeError(
                     f"backward through {fn.__name__}: the data of its argument {i}, of shape "
                     f"{arg.shape}, was changed after use; compute the result again"
