@@ -57,16 +57,28 @@ COMPOSED |= {
 }
 
 
+# Each rule is handed all operands of its call, so n of them at once would cost n^2 going back.
+GROUP = 64
+
+
+def groups(arrays):
+    return (arrays[i : i + GROUP] for i in range(0, len(arrays), GROUP))
+
+
 @composes(np.concatenate)
 def _concatenate(arrays, axis=0):
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
+    if len(arrays) > GROUP:
+        return np.concatenate([np.concatenate(g, axis) for g in groups(arrays)], axis)
     starts = np.cumsum([0] + [np.shape(a)[axis] for a in arrays]).tolist()
     return join(*arrays, axis=axis, starts=starts)
 
 
 @composes(np.stack)
 def _stack(arrays, axis=0):
+    if len(arrays) > GROUP:
+        return np.concatenate([np.stack(g, axis) for g in groups(arrays)], axis)
     return stack(*arrays, axis=axis)
 
 

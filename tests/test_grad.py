@@ -757,3 +757,28 @@ def test_nothing_to_sum_and_nothing_to_divide_by():
 def test_floor_division_from_both_sides():
     x = Tensor([2.0, 4.0])
     assert (9 // x).tolist() == [4, 2] and (x // 3).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("join", [np.stack, np.concatenate])
+def test_many_operands_are_joined_in_order(join, axis):
+    arrays = [np.random.default_rng(i).standard_normal((2, 3)) for i in range(200)]
+    tensors = [Tensor(a, requires_grad=True) for a in arrays]
+    joined = join(tensors, axis=axis)
+    np.testing.assert_array_equal(joined.data, join(arrays, axis=axis))
+    weights = np.random.default_rng(0).standard_normal(joined.shape)
+    gradients = grad(joined, tensors, weights)
+    pieces = np.split(weights, 200, axis)
+    for gradient, piece in zip(gradients, pieces, strict=True):
+        np.testing.assert_array_equal(gradient, piece.reshape(2, 3))
+
+
+def test_the_cost_of_an_operand_does_not_grow_with_their_number():
+    def seconds(n):
+        tensors = [Tensor(float(i), requires_grad=True) for i in range(n)]
+        start = time.perf_counter()
+        np.stack(tensors).sum().backward()
+        return (time.perf_counter() - start) / n
+
+    few, many = (min(seconds(n) for _ in range(3)) for n in (1000, 20_000))
+    assert many < 3 * few

@@ -33,11 +33,7 @@ def operand(name, x, like=None):
 
 def pair(input, target):
     """The two operands of a loss that compares elements; equal shapes, never a broadcast."""
-    input = operand("input", input, like=target if isinstance(target, Tensor) else None)
-    target = operand("target", target, like=input)
-    if input.shape != target.shape:
-        raise ValueError(unequal("input", input, "target", target))
-    return input, target
+    return alike(input=input, target=target)
 
 
 def alike(**given):
