@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import kit
+from .coursework import commands
 from .syllabus import syllabus
 
 
@@ -125,6 +126,9 @@ def summary(lessons: list[Lesson], results: list[Result]) -> str:
 
 def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) -> int:
     sys.stdout.reconfigure(errors="replace")  # titles on a terminal in ASCII
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in commands.NAMES:
+        return commands.main(argv)
     parser = argparse.ArgumentParser(
         prog="python -m lessons",
         description="Run the whole course, or the lessons named.",

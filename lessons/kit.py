@@ -172,7 +172,7 @@ def claim(statement: str, holds: bool | np.bool_, evidence: str) -> None:
             f"claim({statement!r}): `holds` must be one True or False, not {given}; "
             "compare a number with its bound, and end a comparison of arrays with .all() or .any()"
         )
-    line = _hang(f"  {_mark(holds)} ", f"{statement} ({evidence})")
+    line = _hang(f"  {tick(holds)} ", f"{statement} ({evidence})")
     print(line)
     _claims.append((bool(holds), line))
     _report(claim=statement, holds=bool(holds), evidence=evidence)
@@ -233,7 +233,8 @@ def _section(heading: str, text: str) -> None:
     print("", heading, _wrap(text, indent="    "), sep="\n")
 
 
-def _mark(holds: bool) -> str:
+def tick(holds: bool) -> str:
+    """A mark for what holds and what does not, in ASCII where a terminal knows no other."""
     try:
         "✓✗".encode(sys.stdout.encoding)
     except UnicodeEncodeError:

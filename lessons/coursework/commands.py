@@ -1,0 +1,135 @@
+"""The commands `python -m lessons check`, `grade` and `sheet`."""
+
+import argparse
+import os
+import re
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+from ..kit import natural_number, tick
+from .feedback import NOT_BEGUN
+from .grading import grade, text_of
+from .marking import Mark, mark
+from .sheet import SHEETS, TEMPLATES, Plan, find, load, read_plan, whole
+
+NAMES = ("check", "grade", "sheet")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m lessons")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name, function, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=function)
+        added.add_argument("--plan", type=Path, metavar="TOML", help="exercises, points, limits")
+        return added
+
+    text = "Check a sheet you have worked on: what is right, and why the rest is not."
+    one = command("check", check, text)
+    one.add_argument("file", help="06 for lessons/exercises/06_*.py, or a path")
+
+    text = "Grade a folder of submissions, each in a process of its own."
+    many = command("grade", grade_class, text)
+    many.add_argument("folder", type=Path, help="NAME.py for each student, or a folder NAME/ each")
+    many.add_argument("--out", type=Path, default=Path("grades.csv"), metavar="CSV")
+    many.add_argument("--fresh", action="store_true", help="grade again what is graded already")
+    many.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+
+    for added in (one, many):
+        added.add_argument("--sheet", help="06, or the path of your own sheet")
+        added.add_argument("--seed", type=natural_number, help="of the numbers in the checks")
+
+    text = "Print a sheet as students get it; without a name, list the sheets."
+    show = command("sheet", print_sheet, text)
+    show.add_argument("sheet", nargs="?", help="06, or the path of your own sheet")
+    return top
+
+
+def main(argv: list[str]) -> int:
+    commands = parser()
+    args = commands.parse_args(argv)
+    try:
+        return args.run(args)
+    except ValueError as error:
+        commands.error(str(error))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def chosen(args: argparse.Namespace) -> Plan | None:
+    """The plan that the options name, if they name one."""
+    if args.plan and args.sheet:
+        raise ValueError("the plan says which sheet: leave out the other")
+    plan = read_plan(args.plan) if args.plan else whole(find(args.sheet)) if args.sheet else None
+    seed = getattr(args, "seed", None)
+    return plan if plan is None or seed is None else replace(plan, seed=seed)
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check one file. Exit status 1 unless all is right."""
+    path = Path(args.file)
+    if args.file.isdecimal():
+        sheet = find(args.file)
+        path, args.sheet = TEMPLATES / sheet.path.name, args.sheet or args.file
+    if not path.is_file():
+        raise ValueError(f"no file {path}; sheets by number: python -m lessons sheet")
+    text = text_of(path)
+    if not (args.plan or args.sheet):
+        label = re.search(r"Sheet (\d+)\. ", text)
+        if not label:
+            raise ValueError(f"{path} does not say of which sheet it is: name it with --sheet")
+        args.sheet = label[1]
+    plan = chosen(args)
+    print(plan.sheet)
+    marks = mark(plan, text, path.name, quiet=False)
+    for m in marks:
+        print(line_of(m))
+    points, of = sum(m.points for m in marks), sum(m.of for m in marks)
+    print(f"\nPoints: {points:g} of {of:g}.")
+    return 0 if points == of else 1
+
+
+def line_of(m: Mark) -> str:
+    """A mark as the terminal shows it: the line, and the feedback below."""
+    if m.feedback == NOT_BEGUN:
+        return f"  · {m.name}: not begun, 0 of {m.of:g}"
+    line = f"  {tick(not m.feedback)} {m.name}: {m.points:g} of {m.of:g}"
+    return "\n".join([line, *filter(None, [textwrap.indent(m.feedback, "      ")])])
+
+
+def grade_class(args: argparse.Namespace) -> int:
+    plan = chosen(args)
+    if plan is None:
+        raise ValueError("say which sheet: --sheet 06, or --plan with a TOML")
+    if args.jobs < 1:
+        raise ValueError(f"--jobs {args.jobs}: at least one at a time")
+
+    def report(line):
+        print(line, flush=True)
+
+    print(plan.sheet)
+    rows = grade(args.folder, plan, args.out, fresh=args.fresh, jobs=args.jobs, report=report)
+    print("\nexercise: share of the class that has its points")
+    for k, e in enumerate(plan.exercises):
+        share = sum(not row["exercises"][k]["feedback"] for row in rows) / len(rows)
+        print(f"  {e.name:<30} {share:4.0%}")
+    mean = sum(row["points"] for row in rows) / len(rows)
+    print(f"\n{len(rows)} submissions, {mean:.1f} of {rows[0]['of']:g} points on average.")
+    print(f"Written: {args.out} and {args.out.with_suffix('.json')}.")
+    return 0
+
+
+def print_sheet(args: argparse.Namespace) -> int:
+    if plan := chosen(args):
+        print(plan.template(), end="")
+        return 0
+    for path in sorted(SHEETS.glob("[0-9][0-9]_*.py")):
+        sheet = load(path)
+        print(sheet)
+        for e in sheet.exercises:
+            print(f"    {e.name:<30} lesson {e.lesson:>2}  {e.points:g} points")
+    return 0

@@ -1,0 +1,166 @@
+"""Mark one file: its functions are called in a process of their own, and what came is explained."""
+
+import ast
+import inspect
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import microloss
+
+from . import feedback
+from .runner import decode, encode
+from .sheet import Check, Exercise, Plan
+
+RUNNER = Path(__file__).with_name("runner.py")
+LIBRARY = Path(microloss.__file__).parents[1]
+LONGEST = 1 << 24  # characters of one reply
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The points of one exercise, and why."""
+
+    name: str
+    points: float
+    of: float
+    feedback: str = ""  # empty for full points
+
+    as_dict = asdict
+
+
+class Process:
+    """A process that runs a student's file, started when it is first asked for something."""
+
+    def __init__(self, plan: Plan, source: str, name: str, quiet: bool):
+        self.plan, self.quiet = plan, quiet
+        self.job = {
+            "source": source,
+            "name": name,
+            "given": plan.sheet.given,
+            "megabytes": plan.megabytes,
+            "seconds": plan.seconds * (len(plan.points) + 1) + 10,
+        }
+        self.process = None
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.folder.cleanup()
+
+    def start(self) -> dict:
+        """Load the file in a new process; what became of it."""
+        fixed = {"TMPDIR": self.folder.name, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", RUNNER, LIBRARY],
+            cwd=self.folder.name,
+            env={key: os.environ[key] for key in KEPT if key in os.environ} | fixed,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if self.quiet else None,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # Ctrl-C is for the grader
+        )
+        self.replies = queue.SimpleQueue()
+        pipe = self.process.stdout, self.replies
+        threading.Thread(target=self.listen, args=pipe, daemon=True).start()
+        self.send(self.job)
+        return self.ask({})
+
+    @staticmethod
+    def listen(stdout, replies):
+        with stdout:
+            while line := stdout.readline(LONGEST):
+                replies.put(line)
+        replies.put("")
+
+    def send(self, request: dict):
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # it has ended, and the missing reply will say so
+
+    def call(self, e: Exercise, check: Check, args: tuple) -> dict:
+        """What a call of the student's function gave: {"value", "changed"} or {"error"}."""
+        if self.process is None and "error" in (loaded := self.start()):
+            return loaded
+        tree = ast.parse(textwrap.dedent(inspect.getsource(check.call)))
+        tree.body[0].decorator_list = []
+        how = {"driver": ast.unparse(tree), "call": check.call.__name__}
+        return self.ask({"name": e.name, "args": encode(args)} | how)
+
+    def ask(self, request: dict) -> dict:
+        """The reply to a request. A process that gives none in time, or no proper one, is ended."""
+        self.send(request)
+        seconds = self.plan.seconds
+        try:
+            line = self.replies.get(timeout=seconds)
+            reply = json.loads(line) if line else {}
+            if "value" in reply:
+                return {"value": decode(reply["value"]), "changed": list(reply["changed"])}
+            if "untouched" in reply or "error" in reply:
+                return reply
+            return self.failure("Ended", "the process ended in the middle of it")
+        except queue.Empty:
+            return self.failure("TooSlow", f"no answer within {seconds:g} seconds")
+        except (ValueError, TypeError, KeyError, RecursionError, MemoryError):
+            return self.failure("Unreadable", "the answer is too long, or garbled")
+
+    def failure(self, kind: str, text: str) -> dict:
+        self.stop()
+        return {"error": {"kind": kind, "text": text, "where": ""}}
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process = None
+
+
+def mark(plan: Plan, source: str, name: str, *, quiet: bool) -> list[Mark]:
+    """The marks of a file, one for each exercise of the plan.
+
+    quiet : throw away what the file prints.
+    """
+    with Process(plan, source, name, quiet) as process:
+        loaded = process.start()
+        if "error" in loaded:
+            why = feedback.unreadable(loaded["error"])
+            return [Mark(e.name, 0, plan.points[e.name], why) for e in plan.exercises]
+        marks = []
+        for e in plan.exercises:
+            begun = e.name not in loaded["untouched"]
+            why = examine(e, process) if begun else feedback.NOT_BEGUN
+            marks.append(Mark(e.name, 0 if why else plan.points[e.name], plan.points[e.name], why))
+        return marks
+
+
+def examine(e: Exercise, process: Process) -> str:
+    """What is wrong with a student's function, by the first check it fails; empty if nothing is."""
+    answers = []
+    for number, check in enumerate(e.checks):
+        # each check has numbers of its own, whatever else is asked
+        rng = np.random.default_rng([process.plan.seed, zlib.crc32(e.name.encode()), number])
+        for args in check.cases(rng):
+            want = feedback.call(check, e.reference, args)
+            answers.append(feedback.Answer(check, args, want, process.call(e, check, args)))
+        if why := feedback.explain(e, answers):
+            return why
+    return ""

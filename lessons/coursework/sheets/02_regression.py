@@ -1,0 +1,98 @@
+"""Sheet 2. Regression
+
+A loss for numbers that distrusts large errors, its gradient by hand, and a loss whose minimum is a
+quantile instead of the mean.
+"""
+
+import numpy as np
+
+from lessons.coursework import exercise, gradient
+from microloss import Tensor, grad, losses
+
+
+def errors(rng):
+    """Arrays of which some elements are near each other and some far apart."""
+    return rng.normal(size=(2, 3)), 2 * rng.normal(size=(2, 3))
+
+
+@exercise(lesson=6, points=2)
+def huber_loss(input, target, delta):
+    """The mean Huber loss of two arrays of equal shape: one number.
+
+    With e = input - target, an element costs e^2 / 2 where |e| <= delta, and
+    delta (|e| - delta / 2) beyond.  Write it with NumPy's functions, so that it takes Tensors too.
+    """
+    return losses.huber_loss(input, target, delta=delta)
+
+
+@huber_loss.check("errors small and large")
+def small_and_large(rng):
+    yield np.array([0.2, 1.0, -4.0, 3.0]), np.array([0.0, 0.5, 0.0, 9.0]), 1.0
+    yield *errors(rng), 0.7
+
+
+@huber_loss.check("its gradient, by backward", call=gradient)
+def gradient_of_huber(rng):
+    yield *errors(rng), 0.7
+
+
+@huber_loss.mistake("the large errors miss - delta / 2, so that the two pieces do not meet")
+def pieces_apart(input, target, delta):
+    e = np.abs(input - target)
+    return np.where(e <= delta, e**2 / 2, delta * e).mean()
+
+
+@huber_loss.mistake("the small errors miss the 1/2, so that the two pieces do not meet")
+def square_without_half(input, target, delta):
+    e = np.abs(input - target)
+    return np.where(e <= delta, e**2, delta * (e - delta / 2)).mean()
+
+
+@huber_loss.mistake("large errors below 0 are taken for small ones: compare |e| with delta, not e")
+def one_sided(input, target, delta):
+    e = input - target
+    return np.where(e <= delta, e**2 / 2, delta * (np.abs(e) - delta / 2)).mean()
+
+
+@exercise(lesson=6, points=1, gradient_of="input")
+def huber_gradient(input, target, delta):
+    """The gradient of the mean Huber loss with respect to input, by hand, without backward."""
+    x = Tensor(input, requires_grad=True)
+    return grad(losses.huber_loss(x, target, delta=delta), x)[0]
+
+
+@huber_gradient.check("errors small and large")
+def small_and_large_slopes(rng):
+    yield *errors(rng), 0.7
+
+
+@huber_gradient.check("an error of exactly delta")
+def at_the_joint(rng):
+    yield np.array([1.5, -1.5, 3.0]), np.array([1.0, -1.0, 0.0]), 0.5
+
+
+@exercise(lesson=8, points=2)
+def quantile_loss(input, target, quantile):
+    """The mean quantile loss of two arrays of equal shape: one number.
+
+    An error e = target - input costs quantile * e where it is positive, and (quantile - 1) * e
+    where it is negative.
+    """
+    return losses.quantile_loss(input, target, quantile=quantile)
+
+
+@quantile_loss.check("predictions too low and too high")
+def low_and_high(rng):
+    yield *errors(rng), 0.9
+    yield np.array([3.0, 1.0]), np.array([1.0, 2.0]), 0.25
+
+
+@quantile_loss.mistake("the sides are exchanged: quantile is the price of predicting too little")
+def exchanged(input, target, quantile):
+    return losses.quantile_loss(input, target, quantile=1 - quantile)
+
+
+@quantile_loss.mistake("a cost is negative: where e < 0, quantile - 1 is negative too")
+def negative_cost(input, target, quantile):
+    e = target - input
+    return np.where(e > 0, quantile * e, (1 - quantile) * e).mean()

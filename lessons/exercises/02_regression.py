@@ -1,0 +1,42 @@
+"""Sheet 2. Regression
+
+A loss for numbers that distrusts large errors, its gradient by hand, and a loss whose minimum is a
+quantile instead of the mean.
+
+Write the body of each function in place of `...`; keep the names and the arguments, and import
+nothing but this and the standard library. Then see what is right, and why the rest is not:
+
+    python -m lessons check PATH/OF/THIS_FILE.py
+"""
+
+import numpy as np
+
+
+def huber_loss(input, target, delta):
+    """The mean Huber loss of two arrays of equal shape: one number.
+
+    With e = input - target, an element costs e^2 / 2 where |e| <= delta, and
+    delta (|e| - delta / 2) beyond.  Write it with NumPy's functions, so that it takes Tensors too.
+
+    Lesson 6. 2 points.
+    """
+    ...
+
+
+def huber_gradient(input, target, delta):
+    """The gradient of the mean Huber loss with respect to input, by hand, without backward.
+
+    Lesson 6. 1 point.
+    """
+    ...
+
+
+def quantile_loss(input, target, quantile):
+    """The mean quantile loss of two arrays of equal shape: one number.
+
+    An error e = target - input costs quantile * e where it is positive, and (quantile - 1) * e
+    where it is negative.
+
+    Lesson 8. 2 points.
+    """
+    ...
