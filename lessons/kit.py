@@ -23,6 +23,7 @@ import io
 import itertools
 import json
 import os
+import re
 import sys
 import textwrap
 import time
@@ -142,9 +143,26 @@ def takeaway(text: str) -> None:
 
 
 def exercises(tasks: Sequence[str]) -> None:
-    """Print numbered tasks."""
+    """Print numbered tasks, and where the lesson's exercises with checks are."""
     numbered = (_hang(f"    {number}. ", task) for number, task in enumerate(tasks, start=1))
     print("", "Exercises", *numbered, sep="\n")
+    if sheet := coursework(int(Path(__main__.__file__).name[:2])):
+        print("", _hang("    ", sheet), sep="\n")
+
+
+def coursework(lesson: int) -> str:
+    """Which exercises of lessons/exercises/ belong to a lesson; empty if none do."""
+    for path in sorted(Path(__file__).with_name("exercises").glob("[0-9][0-9]_*.py")):
+        text = path.read_text(encoding="utf-8")
+        first, last = re.search(r"lessons (\d+) to (\d+)", text).groups()
+        if int(first) <= lesson <= int(last):
+            functions = re.findall(r'^def (\w+).*\n    """(?s:.*?)Lesson (\d+)\.', text, re.M)
+            mine = ", ".join(name for name, number in functions if int(number) == lesson)
+            return (
+                f"With checks: {mine or 'those of this part'}, in lessons/exercises/{path.name}; "
+                f"then `python -m lessons check {path.name[:2]}`."
+            )
+    return ""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -115,6 +115,9 @@ exercises(["Try three.", "Try four."])
         "    1. Try three.",
         "    2. Try four.",
         "",
+        "    With checks: huber_loss, huber_gradient, in lessons/exercises/02_regression.py; then",
+        "    `python -m lessons check 02`.",
+        "",
     ]
     assert score.startswith("Claims held: 2 of 2. Figures: 0. Seconds: ")
 

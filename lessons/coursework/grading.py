@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from microloss import __version__
+
 from .marking import Mark, mark
 from .sheet import Plan
 
@@ -88,8 +90,8 @@ def grade_one(submission: Submission, plan: Plan) -> list[Mark]:
 def fingerprint(plan: Plan) -> str:
     """What the marks depend on beside the submissions."""
     code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    settings = repr((plan.points, plan.seed, plan.seconds, plan.megabytes)).encode()
-    return digest(b"".join([*code, plan.sheet.path.read_bytes(), settings]))
+    settings = (__version__, plan.points, plan.seed, plan.seconds, plan.megabytes)
+    return digest(b"".join([*code, plan.sheet.path.read_bytes(), repr(settings).encode()]))
 
 
 def digest(data: bytes) -> str:

@@ -161,6 +161,8 @@ def examine(e: Exercise, process: Process) -> str:
         for args in check.cases(rng):
             want = feedback.call(check, e.reference, args)
             answers.append(feedback.Answer(check, args, want, process.call(e, check, args)))
+            if "error" in answers[-1].reply:
+                break  # the next call would most likely wait as long
         if why := feedback.explain(e, answers):
             return why
     return ""

@@ -1,4 +1,4 @@
-"""Sheet 2. Regression
+"""Sheet 2. Regression, lessons 6 to 9
 
 A loss for numbers that distrusts large errors, its gradient by hand, and a loss whose minimum is a
 quantile instead of the mean.
