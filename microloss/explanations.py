@@ -231,12 +231,15 @@ def one_slice(d):
 
 
 def missing_term(d):
-    """Is the difference a multiple of 1, x or sign(x)?"""
+    """Is the difference a multiple of 1, sign(x) or a known function of x?"""
     off = d.analytic[d.bad] - d.numeric[d.bad]
     if len(off) < 3:
         return None
-    x = np.zeros(len(off)) if d.x is None else d.x[d.bad]
-    for name, term in (("", np.ones(len(off))), (" x", x), (" sign(x)", np.sign(x))):
+    terms = {"": np.ones(len(off))}
+    if d.x is not None:
+        functions = {"sign(x)": np.sign} | INNER
+        terms |= {f" {name}": f(d.x[d.bad]) for name, f in functions.items()}
+    for name, term in terms.items():
         k = np.sum(off * term) / np.sum(term * term)
         if d.alike(off, k * term):
             return f"a term is missing or too much: it is off by {k:.4g}{name} at these elements"

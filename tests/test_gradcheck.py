@@ -255,6 +255,11 @@ BUGS = {
         [X],
         "a term is missing or too much",
     ),
+    "forgotten term": (
+        wrong(lambda x: np.sum(x**3 + 0.5 * np.exp(x)), lambda g, y, x: g * 3 * x**2),
+        [X],
+        " exp(x) at these elements",
+    ),
     "no influence": (
         wrong(lambda x: np.sum(x[:, :2]), lambda g, y, x: g * np.ones(x.shape)),
         [X],

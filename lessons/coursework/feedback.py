@@ -42,6 +42,8 @@ OF_ERRORS = {
     "NameError": "keep the names of the sheet; is a variable misspelt?",
     "EOFError": "it asks for input(): all it needs is in the arguments",
 }
+CUT = "a path is cut on the way, by .data, float() or np.array()"
+ANYTHING = type("Anything", (), {"__repr__": lambda self: "(any)"})()
 quiet = np.errstate(all="ignore")
 
 
@@ -68,7 +70,8 @@ class Difference:
 @quiet
 def call(check: Check, function, args: tuple):
     """What a function of the sheet itself gives for a case."""
-    return decode(encode(check.call(function, *copy.deepcopy(args))))
+    value = decode(encode(check.call(function, *copy.deepcopy(args))))
+    return [ANYTHING if g is None else g for g in value] if check.call is gradient else value
 
 
 def explain(e: Exercise, answers: list[Answer]) -> str:
@@ -99,6 +102,8 @@ def unreadable(error: dict) -> str:
 def of_error(error: dict) -> str:
     if "positional argument" in error["text"]:
         return "keep the arguments of the sheet, and their order"
+    if "does not depend on" in error["text"]:
+        return "the path is cut before it, by .data or by grad() without create_graph=True"
     return OF_ERRORS.get(error["kind"], "")
 
 
@@ -116,8 +121,13 @@ def matches(got, want) -> bool:
 
 def differences(got, want, place: tuple = ()) -> Iterator[Difference]:
     """Where an answer differs from the right one, which says what is expected at each place."""
+    if want is ANYTHING:
+        return
     if got is None and want is not None:
-        yield Difference(place, got, want, "nothing is returned: is the `return` missing?")
+        missing = "nothing is returned: is the `return` missing?"
+        yield Difference(
+            place, got, want, f"None where numbers belong: {CUT}" if place else missing
+        )
     elif isinstance(want, dict):
         if not isinstance(got, dict) or got.keys() != want.keys():
             keys = ", ".join(map(repr, list(want)[:10]))
@@ -126,7 +136,8 @@ def differences(got, want, place: tuple = ()) -> Iterator[Difference]:
             for key in want:
                 yield from differences(got[key], want[key], (*place, key))
     elif isinstance(want, list | tuple):
-        if not isinstance(got, list | np.ndarray) or np.shape(got)[:1] != (len(want),):
+        sequence = isinstance(got, list) or np.ndim(got) > 0
+        if not sequence or len(got) != len(want):
             yield Difference(place, got, want, f"a sequence of {len(want)} is asked for")
         else:
             for i, item in enumerate(want):
@@ -189,12 +200,11 @@ def cause(e: Exercise, wrong: Answer, answers: list[Answer]) -> str:
     difference = next(differences(value, wrong.want))
     if difference.why:
         return difference.why
-    prefix = ""
-    if wrong.check.call is gradient and any(a.check.call is direct for a in answers):
-        prefix = "the value is right, its gradient is not: "
     if isinstance(difference.want, str):
         return wrong.check.hint or ""
-    return prefix + of_numbers(e, wrong, difference)
+    if wrong.check.call is gradient and any(a.check.call is direct for a in answers):
+        return f"the value is right, its gradient is not: {of_numbers(e, wrong, difference, CUT)}"
+    return of_numbers(e, wrong, difference)
 
 
 @quiet
@@ -209,9 +219,9 @@ def fits(mistake, answer: Answer) -> bool:
 
 
 @quiet
-def of_numbers(e: Exercise, wrong: Answer, difference: Difference) -> str:
+def of_numbers(e: Exercise, wrong: Answer, difference: Difference, default: str = "") -> str:
     got, want = np.asarray(difference.got, float), np.asarray(difference.want, float)
-    hint = wrong.check.hint or ""
+    hint = wrong.check.hint or default
     if not np.isfinite(got[np.isfinite(want)]).all():
         return hint or "nan or inf: a form that is right on paper overflows here; use a stable one"
     named = dict(zip(arguments(e, wrong.check), wrong.args))
@@ -228,7 +238,11 @@ def of_numbers(e: Exercise, wrong: Answer, difference: Difference) -> str:
     d = Disagreement(got, want, x, bad=wrong_elements(got, want), **known)
     diagnoses = OF_GRADIENTS if e.gradient_of or wrong.check.call is gradient else OF_VALUES
     why = next(filter(None, (diagnosis(d) for diagnosis in diagnoses)), hint)
-    where = extent(d).replace("disagree", "differ").rstrip(". ") if got.ndim else ""
+    where = (
+        extent(d).replace("disagree", "differ").replace("All", "all").rstrip(". ")
+        if got.ndim
+        else ""
+    )
     return ": ".join(filter(None, [where, why]))
 
 
