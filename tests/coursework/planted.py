@@ -47,6 +47,8 @@ def planted(sheet: Sheet) -> list[Planted]:
 def submission(sheet: Sheet, wrong: Planted | None = None) -> str:
     """A file as a student hands it in: all right, or with one mistake."""
     module = answers(sheet)
+    nodes = ast.parse(inspect.getsource(module)).body
+    standard = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import)]
     own = [v for v in vars(module).values() if inspect.isfunction(v)]
     sources = [inspect.getsource(f) for f in own if f.__module__ == module.__name__]
-    return "\n\n".join([sheet.given, *sources, wrong.source if wrong else ""])
+    return "\n\n".join([sheet.given, *standard, *sources, wrong.source if wrong else ""])

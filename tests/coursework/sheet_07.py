@@ -31,7 +31,10 @@ def kendall_averaged(losses, log_vars):
     return np.mean(losses * np.exp(-log_vars) + log_vars) / 2
 
 
-@mistake(uncertainty_weighted_loss, "its gradient is not: all 3 elements differ: a path is cut on the way")
+@mistake(
+    uncertainty_weighted_loss,
+    "its gradient is not: all 3 elements differ: a path is cut on the way",
+)
 def kendall_with_detached_weights(losses, log_vars):
     weights = np.exp(-(log_vars.data if isinstance(log_vars, Tensor) else log_vars))
     return 0.5 * np.sum(losses * weights + log_vars)
