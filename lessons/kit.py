@@ -154,8 +154,8 @@ def coursework(lesson: int) -> str:
     """Which exercises of lessons/exercises/ belong to a lesson; empty if none do."""
     for path in sorted(Path(__file__).with_name("exercises").glob("[0-9][0-9]_*.py")):
         text = path.read_text(encoding="utf-8")
-        first, last = re.search(r"lessons (\d+) to (\d+)", text).groups()
-        if int(first) <= lesson <= int(last):
+        part = re.search(r"lessons (\d+) to (\d+)", text)
+        if part and int(part[1]) <= lesson <= int(part[2]):
             functions = re.findall(r'^def (\w+).*\n    """(?s:.*?)Lesson (\d+)\.', text, re.M)
             mine = ", ".join(name for name, number in functions if int(number) == lesson)
             return (

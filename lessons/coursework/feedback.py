@@ -7,7 +7,9 @@ then what the gradient check knows of wrong numbers.
 
 import copy
 import inspect
+import pprint
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +46,7 @@ OF_ERRORS = {
 }
 CUT = "a path is cut on the way, by .data, float() or np.array()"
 ANYTHING = type("Anything", (), {"__repr__": lambda self: "(any)"})()
+one_at_a_time = threading.Lock()  # no_grad() in one thread would hold in the others as well
 quiet = np.errstate(all="ignore")
 
 
@@ -70,7 +73,8 @@ class Difference:
 @quiet
 def call(check: Check, function, args: tuple):
     """What a function of the sheet itself gives for a case."""
-    value = decode(encode(check.call(function, *copy.deepcopy(args))))
+    with one_at_a_time:
+        value = decode(encode(check.call(function, *copy.deepcopy(args))))
     return [ANYTHING if g is None else g for g in value] if check.call is gradient else value
 
 
@@ -84,7 +88,7 @@ def explain(e: Exercise, answers: list[Answer]) -> str:
         error = wrong.reply["error"]
         lines.append(("raised", f"{error['kind']}: {error['text']}"))
         lines += [("in", error["where"])] if error["where"] else []
-        why = of_error(error)
+        why = of_error(error) or wrong.check.hint
     else:
         lines += [("returned", show(wrong.reply["value"])), ("expected", show(wrong.want))]
         why = cause(e, wrong, answers)
@@ -268,13 +272,27 @@ def show_call(e: Exercise, answer: Answer) -> str:
 def show(value) -> str:
     """A value in a few lines."""
     if isinstance(value, np.ndarray) and value.ndim:
-        text = np.array2string(value, precision=6, separator=", ", threshold=30, edgeitems=2)
+        style = {"precision": 6, "threshold": 30, "edgeitems": 2, "max_line_width": WIDTH - 30}
+        text = np.array2string(value, separator=", ", **style)
         return text if value.size <= 30 else f"shape {value.shape}: {text}"
     if isinstance(value, float | np.floating | np.ndarray):
         return f"{float(value):.9g}"
     if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
         return "\n".join(show(v) for v in value[:6])
-    return textwrap.shorten(repr(value), 300, placeholder=" ...")
+    text = pprint.pformat(brief(value), width=WIDTH - 24, compact=True, sort_dicts=False)
+    lines = text.splitlines()
+    return "\n".join([*lines[:8], "..."] if len(lines) > 8 else lines)
+
+
+def brief(value):
+    """Numbers inside lists and dicts to six digits."""
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: brief(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(brief, value))
+    return value
 
 
 def hang(head: str, text: str, width: int = 9) -> str:

@@ -21,7 +21,8 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
     Problem: multi-task learning.
 
     Use: several losses in different units, where nobody knows their weights.  Make log_vars a
-    learned parameter that starts at 0.
+    learned parameter that starts at the logarithms of the losses before training; from 0, a loss in
+    small units drowns until its s has caught up.
 
     Meaning: the negative log-likelihood of tasks with Gaussian noise of unknown variance e^s, for
     losses that are squared errors, up to constants.  A task that is solved, L = 0, has no noise:

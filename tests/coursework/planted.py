@@ -7,6 +7,7 @@ decorated with `mistake`: it stands in for the right one, and must be told the w
 import ast
 import importlib
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -40,15 +41,17 @@ def answers(sheet: Sheet) -> ModuleType:
     return importlib.import_module(f".sheet_{sheet.path.name[:2]}", __package__)
 
 
-def planted(sheet: Sheet) -> list[Planted]:
-    return [value for value in vars(answers(sheet)).values() if isinstance(value, Planted)]
+def planted(sheet: Sheet) -> dict[str, list[Planted]]:
+    """The mistakes by exercise."""
+    found = [value for value in vars(answers(sheet)).values() if isinstance(value, Planted)]
+    return {e.name: [p for p in found if p.exercise == e.name] for e in sheet.exercises}
 
 
-def submission(sheet: Sheet, wrong: Planted | None = None) -> str:
-    """A file as a student hands it in: all right, or with one mistake."""
+def submission(sheet: Sheet, wrong: Iterable[Planted] = ()) -> str:
+    """A file as a student hands it in: all right, but for these mistakes."""
     module = answers(sheet)
     nodes = ast.parse(inspect.getsource(module)).body
     standard = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import)]
     own = [v for v in vars(module).values() if inspect.isfunction(v)]
     sources = [inspect.getsource(f) for f in own if f.__module__ == module.__name__]
-    return "\n\n".join([sheet.given, *standard, *sources, wrong.source if wrong else ""])
+    return "\n\n".join([sheet.given, *standard, *sources, *(w.source for w in wrong)])

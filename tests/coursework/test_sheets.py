@@ -14,25 +14,39 @@ sys.path.insert(0, str(ROOT))
 from lessons.coursework import feedback  # noqa: E402
 from lessons.coursework.marking import examine, mark  # noqa: E402
 from lessons.coursework.sheet import SHEETS, TEMPLATES, find, whole  # noqa: E402
+from lessons.kit import coursework  # noqa: E402
+from lessons.syllabus import PARTS  # noqa: E402
 
 from .planted import planted, submission  # noqa: E402
 
 PLANS = [whole(find(str(path))) for path in sorted(SHEETS.glob("[0-9][0-9]_*.py"))]
-MISTAKES = [(plan, wrong) for plan in PLANS for wrong in planted(plan.sheet)]
 of_each_sheet = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.sheet.path.stem)
+MISTAKES = [
+    (plan, k, wrong)
+    for plan in PLANS
+    for mistakes in planted(plan.sheet).values()
+    for k, wrong in enumerate(mistakes)
+]
 
 
 @pytest.fixture(scope="session")
 def marked(request):
-    """The marks of the submissions with one mistake each, marked two at a time."""
+    """The marks of files with mistakes, two at a time: one mistake, the k-th, in each exercise."""
+    files = {}
+    for item in request.session.items:
+        if "wrong" in getattr(getattr(item, "callspec", None), "params", {}):
+            plan, k, wrong = (item.callspec.params[name] for name in ("plan", "k", "wrong"))
+            files.setdefault((plan.sheet.label, k), (plan, []))[1].append(wrong)
     with ThreadPoolExecutor(2) as pool:
         yield {
-            (plan.sheet.label, wrong.name): pool.submit(
-                mark, quick, submission(plan.sheet, wrong), f"{wrong.name}.py", quiet=True
+            key: pool.submit(
+                mark,
+                replace(plan, seconds=3),
+                submission(plan.sheet, mistakes),
+                "mistakes.py",
+                quiet=True,
             )
-            for plan, wrong in MISTAKES
-            for quick in [replace(plan, seconds=3)]
-            if any(f"{wrong.name}]" in item.name for item in request.session.items)
+            for key, (plan, mistakes) in files.items()
         }
 
 
@@ -66,25 +80,31 @@ def test_template_scores_zero(plan):
 
 @of_each_sheet
 def test_at_least_three_mistakes_are_planted(plan):
-    for e in plan.exercises:
-        assert sum(w.exercise == e.name for w in planted(plan.sheet)) >= 3, e.name
+    assert min(map(len, planted(plan.sheet).values())) >= 3
 
 
 @pytest.mark.parametrize(
-    "plan, wrong", MISTAKES, ids=[f"{p.sheet.label}-{w.exercise}-{w.name}" for p, w in MISTAKES]
+    "plan, k, wrong",
+    MISTAKES,
+    ids=[f"{p.sheet.label}-{w.exercise}-{w.name}" for p, _, w in MISTAKES],
 )
-def test_mistake_costs_its_points_and_is_named(plan, wrong, marked):
-    marks = marked[plan.sheet.label, wrong.name].result()
-    assert [m.name for m in marks if m.points < m.of] == [wrong.exercise], marks
-    (lost,) = [m for m in marks if m.name == wrong.exercise]
-    assert lost.points == 0
-    why = " ".join(lost.feedback.split())
-    assert wrong.words in why, lost.feedback
+def test_mistake_costs_its_points_and_is_named(plan, k, wrong, marked):
+    marks = {m.name: m for m in marked[plan.sheet.label, k].result()}
+    assert marks[wrong.exercise].points == 0
+    assert wrong.words in " ".join(marks[wrong.exercise].feedback.split()), marks[wrong.exercise]
+
+
+@of_each_sheet
+def test_a_mistake_costs_nothing_else(plan):
+    """Each exercise in turn is wrong, all others are right."""
+    for name, mistakes in planted(plan.sheet).items():
+        marks = mark(plan, submission(plan.sheet, mistakes[:1]), "wrong.py", quiet=True)
+        assert {m.name: m.points for m in marks} == plan.points | {name: 0}
 
 
 @of_each_sheet
 def test_checks_hold_for_other_seeds(plan):
-    for seed in range(1, 6):
+    for seed in range(1, 4):
         other = replace(plan, seed=seed)
         assert not any(examine(e, Library(other)) for e in other.exercises)
 
@@ -104,3 +124,20 @@ def outline(source):
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     tasks = [(f.name, ast.unparse(f.args), ast.get_docstring(f)) for f in functions]
     return ast.get_docstring(tree), tasks
+
+
+def test_sheets_follow_the_parts_of_the_course():
+    titles = [f"{name}, lessons {part[0]} to {part[-1]}" for name, part in PARTS.items()]
+    assert [plan.sheet.title for plan in PLANS] == titles
+    assert [plan.sheet.label for plan in PLANS] == [str(n) for n in range(1, 8)]
+    assert sum(len(plan.exercises) for plan in PLANS) >= 20
+    for plan, part in zip(PLANS, PARTS.values()):
+        assert {e.lesson for e in plan.exercises} <= set(part)
+
+
+def test_lessons_name_their_exercises():
+    for plan, part in zip(PLANS, PARTS.values()):
+        for lesson in part:
+            named = coursework(lesson)
+            assert f"lessons/exercises/{plan.sheet.path.name}" in named
+            assert all(e.name in named for e in plan.exercises if e.lesson == lesson)
