@@ -24,7 +24,9 @@ shows the cure, and checks every claim it makes in its own run: ✓ with the fig
 fails. `--seed N` repeats it with other random numbers, `--show` opens its figures, `--out DIR`
 writes them elsewhere. `python -m lessons` runs the whole course.
 
-You need to know NumPy, and what a derivative is.
+You need to know NumPy, and what a derivative is. Each part ends with a sheet of exercises: functions
+to write, and `python -m lessons check N` says which are right, and why the others are not.
+[coursework/README.md](coursework/README.md) is for those who teach with them.
 """
 
 PATHS = """\
@@ -32,9 +34,12 @@ PATHS = """\
 
 - **One afternoon:** 1, 2, 5, 6 and 10: what a loss is, what backward does, a network that reads
   digits, and what the choice of the loss does to lines and to classes.
-- **A term:** in order, about two lessons a week; each names what it builds on.
+- **A term:** in order, three lessons a week for twelve weeks; each names what it builds on. A sheet
+  of exercises whenever a part is done.
+- **Only how networks learn:** part 1, then 14 to 20, then 35.
 - **Only to choose a loss:** `python -m microloss choose` for the answer; for the reasons, 6 and 8
-  (numbers), 10, 11 and 12 (classes, rare ones, wrong labels).
+  (numbers), 10, 11 and 12 (classes, rare ones, wrong labels), 21 to 25 (distances, order, strings,
+  masks), and 31 for one of your own.
 """
 
 FOOT = """\
@@ -55,6 +60,12 @@ def minutes(path: Path) -> int:
     return max(1, round(words / WORDS_A_MINUTE))
 
 
+def functions(sheet: Path) -> str:
+    """What a sheet of exercises asks for."""
+    tree = ast.parse(sheet.read_text(encoding="utf-8"))
+    return ", ".join(f"`{node.name}`" for node in tree.body if isinstance(node, ast.FunctionDef))
+
+
 def syllabus(lessons) -> str:
     """The page, for lessons with `number`, `title` and `path`."""
     lines = [HEAD.format(count=len(lessons)), PATHS]
@@ -71,5 +82,7 @@ def syllabus(lessons) -> str:
                 f"| **{lesson.number}. [{lesson.title}]({file})** {opening(lesson.path)} "
                 f"| {minutes(lesson.path)} |"
             )
+        sheets = chosen[0].path.parent.glob(f"exercises/{part:02}_*.py")
+        lines += [f"\nExercises: [{s.name}](exercises/{s.name}), {functions(s)}." for s in sheets]
         lines.append("")
     return "\n".join([*lines, FOOT])

@@ -41,7 +41,7 @@ OF_ERRORS = {
     "MemoryError": "it asks for more memory than the limits allow",
     "RecursionError": "one call inside another for each step is too deep: use a loop",
     "SystemExit": "it calls sys.exit(): return the answer instead",
-    "NameError": "keep the names of the sheet; is a variable misspelt?",
+    "NameError": "is a name misspelt, or an import missing?",
     "EOFError": "it asks for input(): all it needs is in the arguments",
 }
 CUT = "a path is cut on the way, by .data, float() or np.array()"
@@ -301,6 +301,6 @@ def hang(head: str, text: str, width: int = 9) -> str:
     lines = [
         part
         for line in text.splitlines() or [""]
-        for part in textwrap.wrap(line, WIDTH - 14, drop_whitespace=False) or [""]
+        for part in textwrap.wrap(line, WIDTH - 16, drop_whitespace=False) or [""]
     ]
     return first + ("\n" + " " * len(first)).join(line.rstrip() for line in lines)

@@ -114,7 +114,7 @@ class Process:
             reply = json.loads(line) if line else {}
             if "value" in reply:
                 return {"value": decode(reply["value"]), "changed": list(reply["changed"])}
-            if "untouched" in reply or "error" in reply:
+            if "functions" in reply or "error" in reply:
                 return reply
             return self.failure("Ended", "the process ended in the middle of it")
         except queue.Empty:
@@ -146,8 +146,12 @@ def mark(plan: Plan, source: str, name: str, *, quiet: bool) -> list[Mark]:
             return [Mark(e.name, 0, plan.points[e.name], why) for e in plan.exercises]
         marks = []
         for e in plan.exercises:
-            begun = e.name not in loaded["untouched"]
-            why = examine(e, process) if begun else feedback.NOT_BEGUN
+            if e.name in loaded["empty"]:
+                why = feedback.NOT_BEGUN
+            elif e.name not in loaded["functions"]:
+                why = f"there is no function {e.name} in the file: keep the names of the sheet"
+            else:
+                why = examine(e, process)
             marks.append(Mark(e.name, 0 if why else plan.points[e.name], plan.points[e.name], why))
         return marks
 

@@ -29,7 +29,7 @@ def gaussian_kl(mu, logvar):
 
 @gaussian_kl.check("two samples, three numbers each")
 def codes(rng):
-    yield rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    yield rng.normal(size=(2, 3)).round(2), rng.normal(size=(2, 3)).round(2)
 
 
 @gaussian_kl.check("the standard normal distribution itself: no cost")
@@ -39,7 +39,7 @@ def standard_codes(rng):
 
 @gaussian_kl.check("its gradient, by backward", call=gradient)
 def slopes_of_codes(rng):
-    yield rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
+    yield rng.normal(size=(3, 2)).round(2), rng.normal(size=(3, 2)).round(2)
 
 
 @gaussian_kl.mistake("logvar is the logarithm of the variance, not of the standard deviation")
@@ -91,8 +91,14 @@ def down_to_the_weights(f, w, v, real, fake, mix):
 def critics(rng):
     """Three samples of two numbers each, then as many samples as numbers."""
     for n in (3, 2):
-        w, v = rng.normal(size=(2, 2)), 2 * rng.normal(size=2)
-        yield w, v, rng.normal(size=(n, 2)), rng.normal(size=(n, 2)), rng.uniform(size=n)
+        w, v = rng.normal(size=(2, 2)).round(2), (2 * rng.normal(size=2)).round(2)
+        yield (
+            w,
+            v,
+            rng.normal(size=(n, 2)).round(2),
+            rng.normal(size=(n, 2)).round(2),
+            rng.uniform(size=n).round(2),
+        )
 
 
 gradient_penalty.check("the critic tanh(x @ w) @ v", call=with_a_critic)(critics)
@@ -165,7 +171,7 @@ def perplexity(logits, target):
 
 @perplexity.check("three places, four characters")
 def places(rng):
-    yield rng.normal(size=(3, 4)), rng.integers(4, size=3)
+    yield rng.normal(size=(3, 4)).round(2), rng.integers(4, size=3)
 
 
 @perplexity.check("equal scores: undecided between all")
@@ -227,7 +233,7 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
 @dpo_loss.check("three pairs")
 def pairs(rng):
-    yield *-5 * rng.uniform(size=(4, 3)), 0.3
+    yield *-(5 * rng.uniform(size=(4, 3))).round(2), 0.3
 
 
 @dpo_loss.check(
@@ -240,7 +246,7 @@ def long_texts(rng):
 
 @dpo_loss.check("its gradient, by backward", call=gradient)
 def slopes_of_pairs(rng):
-    yield *-5 * rng.uniform(size=(4, 3)), 0.3
+    yield *-(5 * rng.uniform(size=(4, 3))).round(2), 0.3
 
 
 @dpo_loss.mistake("the reference is missing: what counts is the rise above it")
