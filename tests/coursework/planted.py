@@ -1,7 +1,8 @@
 """What the files sheet_NN.py here are made of: right answers, and mistakes planted on purpose.
 
-Right answers are plain functions, written with what students may import.  A mistake is a function
-decorated with `mistake`: it stands in for the right one, and must be told the words that are given.
+Right answers are plain functions, written with what students may import.  A mistake is either a
+right answer with a slip of the pen in it, or a function that stands in for it; and it comes with
+words that its feedback must hold.
 """
 
 import ast
@@ -21,17 +22,25 @@ class Planted:
     exercise: str
     words: str
     source: str
-    name: str
+
+
+def slip(right, words: str, *edits: tuple[str, str]) -> Planted:
+    """The right answer with pieces of its text replaced, each of which stands there once."""
+    source = inspect.getsource(right)
+    for old, new in edits:
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {source}"
+        source = source.replace(old, new)
+    return Planted(right.__name__, words, source)
 
 
 def mistake(right, words: str):
-    """Plant a mistake in place of the function `right`."""
+    """Plant a function, the one decorated, in place of the right answer."""
 
     def plant(function):
         tree = ast.parse(inspect.getsource(function))
         tree.body[0].decorator_list = []
         tree.body[0].name = right.__name__
-        return Planted(right.__name__, words, ast.unparse(tree), function.__name__)
+        return Planted(right.__name__, words, ast.unparse(tree))
 
     return plant
 
@@ -41,10 +50,13 @@ def answers(sheet: Sheet) -> ModuleType:
     return importlib.import_module(f".sheet_{sheet.path.name[:2]}", __package__)
 
 
-def planted(sheet: Sheet) -> dict[str, list[Planted]]:
-    """The mistakes by exercise."""
-    found = [value for value in vars(answers(sheet)).values() if isinstance(value, Planted)]
-    return {e.name: [p for p in found if p.exercise == e.name] for e in sheet.exercises}
+def planted(sheet: Sheet) -> dict[str, dict[str, Planted]]:
+    """The mistakes by exercise, and by their own names."""
+    found = {name: v for name, v in vars(answers(sheet)).items() if isinstance(v, Planted)}
+    return {
+        e.name: {name: wrong for name, wrong in found.items() if wrong.exercise == e.name}
+        for e in sheet.exercises
+    }
 
 
 def submission(sheet: Sheet, wrong: Iterable[Planted] = ()) -> str:

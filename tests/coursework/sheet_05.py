@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from .planted import mistake
+from .planted import mistake, slip
 
 
 def semi_hard_triplets(embeddings, labels, margin):
@@ -19,57 +19,11 @@ def semi_hard_triplets(embeddings, labels, margin):
     return np.array(found, dtype=int).reshape(-1, 3)
 
 
-@mistake(semi_hard_triplets, "hard ones are in it")
-def all_that_cost(embeddings, labels, margin):
-    d = np.sqrt(np.sum((embeddings[:, None] - embeddings[None]) ** 2, axis=2))
-    n = range(len(labels))
-    found = [
-        (i, j, k)
-        for i, j, k in itertools.product(n, n, n)
-        if i != j and labels[i] == labels[j] and labels[i] != labels[k]
-        if d[i, j] - d[i, k] + margin >= 0
-    ]
-    return np.array(found, dtype=int).reshape(-1, 3)
-
-
-@mistake(semi_hard_triplets, "p must be another than a")
-def own_positive(embeddings, labels, margin):
-    d = np.sqrt(np.sum((embeddings[:, None] - embeddings[None]) ** 2, axis=2))
-    n = range(len(labels))
-    found = [
-        (i, j, k)
-        for i, j, k in itertools.product(n, n, n)
-        if labels[i] == labels[j] and labels[i] != labels[k]
-        if 0 < d[i, k] - d[i, j] <= margin
-    ]
-    return np.array(found, dtype=int).reshape(-1, 3)
-
-
-@mistake(semi_hard_triplets, "the distances are squared")
-def root_forgotten(embeddings, labels, margin):
-    d = np.sum((embeddings[:, None] - embeddings[None]) ** 2, axis=2)
-    n = range(len(labels))
-    found = [
-        (i, j, k)
-        for i, j, k in itertools.product(n, n, n)
-        if i != j and labels[i] == labels[j] and labels[i] != labels[k]
-        if 0 < d[i, k] - d[i, j] <= margin
-    ]
-    return np.array(found, dtype=int).reshape(-1, 3)
-
-
-@mistake(semi_hard_triplets, "its shape is (0,), not (0, 3)")
-def shape_lost(embeddings, labels, margin):
-    d = np.sqrt(np.sum((embeddings[:, None] - embeddings[None]) ** 2, axis=2))
-    n = range(len(labels))
-    return np.array(
-        [
-            (i, j, k)
-            for i, j, k in itertools.product(n, n, n)
-            if i != j and labels[i] == labels[j] and labels[i] != labels[k]
-            if 0 < d[i, k] - d[i, j] <= margin
-        ]
-    )
+all_that_cost = slip(semi_hard_triplets, "hard ones are in it", ("0 < gap <=", "gap <="))
+all_that_are_not_hard = slip(semi_hard_triplets, "easy ones are in it", (" <= margin", ""))
+own_positive = slip(semi_hard_triplets, "p must be another than a", ("p != a and ", ""))
+root_forgotten = slip(semi_hard_triplets, "the distances are squared", ("np.sqrt", ""))
+shape_lost = slip(semi_hard_triplets, "its shape is (0,), not (0, 3)", (".reshape(-1, 3)", ""))
 
 
 def triplet_margin_loss(anchor, positive, negative, margin):
@@ -78,31 +32,23 @@ def triplet_margin_loss(anchor, positive, negative, margin):
     return np.mean(np.maximum(to_positive - to_negative + margin, 0))
 
 
-@mistake(triplet_margin_loss, "beyond the margin a triplet costs nothing")
-def triplet_without_floor(anchor, positive, negative, margin):
-    to_positive = np.sqrt(np.sum((anchor - positive) ** 2, axis=-1))
-    to_negative = np.sqrt(np.sum((anchor - negative) ** 2, axis=-1))
-    return np.mean(to_positive - to_negative + margin)
+triplet_without_floor = slip(
+    triplet_margin_loss,
+    "beyond the margin a triplet costs nothing",
+    ("np.maximum(to_positive - to_negative + margin, 0)", "to_positive - to_negative + margin"),
+)
+triplet_the_wrong_way_round = slip(
+    triplet_margin_loss,
+    "the positive shall be nearer",
+    ("to_positive - to_negative", "to_negative - to_positive"),
+)
+triplets_summed = slip(triplet_margin_loss, "a sum taken for a mean", ("np.mean", "np.sum"))
 
 
 @mistake(triplet_margin_loss, "the distances are squared")
 def triplet_of_squares(anchor, positive, negative, margin):
     gap = ((anchor - positive) ** 2).sum(axis=1) - ((anchor - negative) ** 2).sum(axis=1)
     return np.maximum(gap + margin, 0).mean()
-
-
-@mistake(triplet_margin_loss, "the positive shall be nearer")
-def triplet_the_wrong_way_round(anchor, positive, negative, margin):
-    to_positive = np.sqrt(np.sum((anchor - positive) ** 2, axis=-1))
-    to_negative = np.sqrt(np.sum((anchor - negative) ** 2, axis=-1))
-    return np.mean(np.maximum(to_negative - to_positive + margin, 0))
-
-
-@mistake(triplet_margin_loss, "a sum taken for a mean")
-def triplets_summed(anchor, positive, negative, margin):
-    to_positive = np.sqrt(np.sum((anchor - positive) ** 2, axis=-1))
-    to_negative = np.sqrt(np.sum((anchor - negative) ** 2, axis=-1))
-    return np.sum(np.maximum(to_positive - to_negative + margin, 0))
 
 
 def info_nce_loss(query, positive, temperature):
@@ -114,12 +60,10 @@ def info_nce_loss(query, positive, temperature):
     return np.mean(np.log(np.sum(np.exp(scores), axis=1)) - scores[own, own])
 
 
-@mistake(info_nce_loss, "a cosine is of directions alone")
-def nce_of_products(query, positive, temperature):
-    scores = query @ positive.T / temperature
-    scores = scores - np.max(scores, axis=1, keepdims=True)
-    own = np.arange(len(query))
-    return np.mean(np.log(np.sum(np.exp(scores), axis=1)) - scores[own, own])
+nce_of_products = slip(
+    info_nce_loss, "a cosine is of directions alone", ("q @ k.T", "query @ positive.T")
+)
+nce_times_temperature = slip(info_nce_loss, "divide", ("/ temperature", "* temperature"))
 
 
 @mistake(info_nce_loss, "exp overflows at a low temperature")
@@ -170,53 +114,15 @@ def ctc_loss(log_probs, target):
     return -np.logaddexp(alpha[-1], alpha[-2])
 
 
-@mistake(ctc_loss, "they would be merged")
-def ctc_without_the_rule_of_repeats(log_probs, target):
-    states = [0]
-    for label in target:
-        states += [label, 0]
-    alpha = np.full(len(states), -np.inf)
-    alpha[:2] = log_probs[0, states[:2]]
-    for t in range(1, len(log_probs)):
-        before, alpha = alpha, np.full(len(states), -np.inf)
-        for s, c in enumerate(states):
-            total = np.logaddexp(before[s], before[s - 1] if s else -np.inf)
-            if s > 1 and c != 0:
-                total = np.logaddexp(total, before[s - 2])
-            alpha[s] = total + log_probs[t, c]
-    return -np.logaddexp(alpha[-1], alpha[-2])
-
-
-@mistake(ctc_loss, "different labels may stand side by side")
-def ctc_through_every_blank(log_probs, target):
-    states = [0]
-    for label in target:
-        states += [label, 0]
-    alpha = np.full(len(states), -np.inf)
-    alpha[:2] = log_probs[0, states[:2]]
-    for t in range(1, len(log_probs)):
-        before, alpha = alpha, np.full(len(states), -np.inf)
-        for s, c in enumerate(states):
-            total = np.logaddexp(before[s], before[s - 1] if s else -np.inf)
-            alpha[s] = total + log_probs[t, c]
-    return -np.logaddexp(alpha[-1], alpha[-2])
-
-
-@mistake(ctc_loss, "the last two states count")
-def ctc_of_the_last_state(log_probs, target):
-    states = [0]
-    for label in target:
-        states += [label, 0]
-    alpha = np.full(len(states), -np.inf)
-    alpha[:2] = log_probs[0, states[:2]]
-    for t in range(1, len(log_probs)):
-        before, alpha = alpha, np.full(len(states), -np.inf)
-        for s, c in enumerate(states):
-            total = np.logaddexp(before[s], before[s - 1] if s else -np.inf)
-            if s > 1 and c != 0 and c != states[s - 2]:
-                total = np.logaddexp(total, before[s - 2])
-            alpha[s] = total + log_probs[t, c]
-    return -alpha[-1]
+ctc_without_the_rule_of_repeats = slip(
+    ctc_loss, "they would be merged", (" and c != states[s - 2]", "")
+)
+ctc_through_every_blank = slip(
+    ctc_loss, "different labels may stand side by side", ("s > 1 and c != 0", "False")
+)
+ctc_of_the_last_state = slip(
+    ctc_loss, "the last two states count", ("np.logaddexp(alpha[-1], alpha[-2])", "alpha[-1]")
+)
 
 
 @mistake(ctc_loss, "a product of 300 probabilities is 0")

@@ -22,10 +22,10 @@ from .planted import planted, submission  # noqa: E402
 PLANS = [whole(find(str(path))) for path in sorted(SHEETS.glob("[0-9][0-9]_*.py"))]
 of_each_sheet = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.sheet.path.stem)
 MISTAKES = [
-    (plan, k, wrong)
+    pytest.param(plan, k, wrong, id=f"{plan.sheet.label}-{wrong.exercise}-{name}")
     for plan in PLANS
     for mistakes in planted(plan.sheet).values()
-    for k, wrong in enumerate(mistakes)
+    for k, (name, wrong) in enumerate(mistakes.items())
 ]
 
 
@@ -83,11 +83,7 @@ def test_at_least_three_mistakes_are_planted(plan):
     assert min(map(len, planted(plan.sheet).values())) >= 3
 
 
-@pytest.mark.parametrize(
-    "plan, k, wrong",
-    MISTAKES,
-    ids=[f"{p.sheet.label}-{w.exercise}-{w.name}" for p, _, w in MISTAKES],
-)
+@pytest.mark.parametrize("plan, k, wrong", MISTAKES)
 def test_mistake_costs_its_points_and_is_named(plan, k, wrong, marked):
     marks = {m.name: m for m in marked[plan.sheet.label, k].result()}
     assert marks[wrong.exercise].points == 0
@@ -98,7 +94,7 @@ def test_mistake_costs_its_points_and_is_named(plan, k, wrong, marked):
 def test_a_mistake_costs_nothing_else(plan):
     """Each exercise in turn is wrong, all others are right."""
     for name, mistakes in planted(plan.sheet).items():
-        marks = mark(plan, submission(plan.sheet, mistakes[:1]), "wrong.py", quiet=True)
+        marks = mark(plan, submission(plan.sheet, [*mistakes.values()][:1]), "wrong.py", quiet=True)
         assert {m.name: m.points for m in marks} == plan.points | {name: 0}
 
 
