@@ -2,11 +2,19 @@
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 from microloss.losses import LOSSES
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lessons.coursework.commands import line_of  # noqa: E402
+from lessons.coursework.marking import mark  # noqa: E402
+from lessons.coursework.sheet import find, whole  # noqa: E402
+from lessons.syllabus import PARTS  # noqa: E402
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -35,3 +43,18 @@ def test_quick_start_is_the_first_two_shell_blocks():
     blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
     assert "pip install" in blocks[0] and "-m lessons 5" in blocks[0]
     assert "-m pytest" in blocks[1]
+
+
+def test_the_course_and_its_exercises():
+    parts = len(PARTS)
+    assert parts == 7 and f"\n{sum(map(len, PARTS.values()))} lessons in seven parts" in README
+    exercises = (ROOT / "lessons" / "exercises").glob("*.py")
+    count = sum(path.read_text(encoding="utf-8").count("\ndef ") for path in exercises)
+    assert f" {count} functions in all" in README
+
+
+def test_what_a_student_is_told():
+    source = "def huber_gradient(input, target, delta): return (input - target).clip(-delta, delta)"
+    marks = mark(whole(find(2)), source, "answers.py", quiet=True)
+    (told,) = (line_of(m) for m in marks if m.name == "huber_gradient")
+    assert f"```text\n{told}\n```" in README
