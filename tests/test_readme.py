@@ -2,19 +2,15 @@
 
 import doctest
 import re
-import sys
 from pathlib import Path
 
+from lessons.coursework.commands import line_of
+from lessons.coursework.marking import mark
+from lessons.coursework.sheet import find, whole
+from lessons.syllabus import PARTS
 from microloss.losses import LOSSES
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from lessons.coursework.commands import line_of  # noqa: E402
-from lessons.coursework.marking import mark  # noqa: E402
-from lessons.coursework.sheet import find, whole  # noqa: E402
-from lessons.syllabus import PARTS  # noqa: E402
-
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

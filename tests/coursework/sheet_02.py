@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .planted import mistake
+from .planted import mistake, slip
 
 
 def huber_loss(input, target, delta):
@@ -10,22 +10,15 @@ def huber_loss(input, target, delta):
     return np.mean(np.where(e <= delta, e**2 / 2, delta * (e - delta / 2)))
 
 
-@mistake(huber_loss, "the large errors miss - delta / 2")
-def offset_forgotten(input, target, delta):
-    e = np.abs(input - target)
-    return np.mean(np.where(e <= delta, 0.5 * e**2, delta * e))
-
-
-@mistake(huber_loss, "a sum taken for a mean")
-def huber_summed(input, target, delta):
-    e = np.abs(input - target)
-    return np.sum(np.where(e <= delta, e**2 / 2, delta * (e - delta / 2)))
-
-
-@mistake(huber_loss, "is the sum or the mean missing?")
-def huber_not_reduced(input, target, delta):
-    e = np.abs(input - target)
-    return np.where(e <= delta, e**2 / 2, delta * (e - delta / 2))
+offset_forgotten = slip(huber_loss, "the large errors miss - delta / 2", ("(e - delta / 2)", "e"))
+huber_summed = slip(huber_loss, "a sum taken for a mean", ("np.mean", "np.sum"))
+huber_not_reduced = slip(huber_loss, "is the sum or the mean missing?", ("np.mean", ""))
+huber_one_sided = slip(
+    huber_loss,
+    "compare |e| with delta, not e",
+    ("np.abs(input - target)", "input - target"),
+    ("(e - delta / 2)", "(abs(e) - delta / 2)"),
+)
 
 
 @mistake(huber_loss, "would cut the Tensor from its graph")
@@ -37,24 +30,14 @@ def huber_of_plain_numbers(input, target, delta):
     return total / np.size(target)
 
 
-@mistake(huber_loss, "compare |e| with delta, not e")
-def huber_one_sided(input, target, delta):
-    e = input - target
-    return np.mean(np.where(e < delta, e**2 / 2, delta * (abs(e) - delta / 2)))
-
-
 def huber_gradient(input, target, delta):
     return np.clip(input - target, -delta, delta) / np.size(input)
 
 
-@mistake(huber_gradient, "the sign is flipped")
-def gradient_of_the_target(input, target, delta):
-    return np.clip(target - input, -delta, delta) / np.size(input)
-
-
-@mistake(huber_gradient, "a sum taken for a mean")
-def gradient_of_the_sum(input, target, delta):
-    return np.clip(input - target, -delta, delta)
+gradient_of_the_target = slip(
+    huber_gradient, "the sign is flipped", ("input - target", "target - input")
+)
+gradient_of_the_sum = slip(huber_gradient, "a sum taken for a mean", (" / np.size(input)", ""))
 
 
 @mistake(huber_gradient, "it changes input in place")
@@ -68,19 +51,13 @@ def quantile_loss(input, target, quantile):
     return np.mean(np.maximum(quantile * e, (quantile - 1) * e))
 
 
-@mistake(quantile_loss, "the sides are exchanged")
-def error_the_other_way_round(input, target, quantile):
-    e = input - target
-    return np.mean(np.maximum(quantile * e, (quantile - 1) * e))
-
-
-@mistake(quantile_loss, "a cost is negative")
-def cost_below_zero(input, target, quantile):
-    e = target - input
-    return np.mean(np.where(e > 0, quantile * e, (1 - quantile) * e))
-
-
-@mistake(quantile_loss, "a sum taken for a mean")
-def quantile_summed(input, target, quantile):
-    e = target - input
-    return np.sum(np.maximum(quantile * e, (quantile - 1) * e))
+error_the_other_way_round = slip(
+    quantile_loss, "the sides are exchanged", ("target - input", "input - target")
+)
+cost_below_zero = slip(
+    quantile_loss,
+    "a cost is negative",
+    ("np.maximum(", "np.where(e > 0, "),
+    ("quantile - 1", "1 - quantile"),
+)
+quantile_summed = slip(quantile_loss, "a sum taken for a mean", ("np.mean", "np.sum"))

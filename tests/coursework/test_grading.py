@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from lessons.coursework.commands import main
+from lessons.coursework.grading import csv_of, grade, submissions
+from lessons.coursework.marking import mark
+from lessons.coursework.sheet import SHEETS, find, load, read_plan, whole
+
+from .planted import submission
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from lessons.coursework.commands import main  # noqa: E402
-from lessons.coursework.grading import csv_of, grade, submissions  # noqa: E402
-from lessons.coursework.marking import mark  # noqa: E402
-from lessons.coursework.sheet import SHEETS, find, load, read_plan, whole  # noqa: E402
-
-from .planted import submission  # noqa: E402
-
 SHEET = find(2)
 PLAN = replace(whole(SHEET), seconds=2, megabytes=512)
 RIGHT = submission(SHEET)
