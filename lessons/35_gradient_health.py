@@ -91,7 +91,7 @@ for (name, choice), theory in zip(CHOICES.items(), (1 / 4, 1, 0.1, 6**-0.5, 2**-
 table(["start", "factor per layer", "in theory", "first / last layer"], rows)
 off, fair = np.abs(np.array(ratios[2:]) - 1).max(), signals["relu, He"][0]
 claim("relus do as the theory says", off < 0.15, f"off by at most {off:.0%}")
-claim("from He's start, first and last get alike", 0.2 < fair < 5, f"{fair:.2f} of the last's")
+claim("from He's start, first and last are near", 0.2 < fair < 5, f"{fair:.2f} of the last's")
 
 
 @np.errstate(all="ignore")  # one of the runs goes to infinity
@@ -117,7 +117,7 @@ predict("Adam divides every gradient by its usual size. Can it train the sigmoid
 sigmoid, *others = (train(CHOICES["sigmoid, Xavier"], lr=lr) for lr in (0.001, 0.0001, 0.01))
 tanh, relu = (train(CHOICES[name]) for name in ("tanh, Xavier", "relu, He"))
 *stuck, a, b = (run[0, -20:].mean() for run in (sigmoid, *others, tanh, relu))
-claim("no, at none of three rates", min(stuck) > 2.2, f"{min(stuck):.2f}, {np.log(10) = :.2f}")
+claim("no, at none of three rates", min(stuck) > 2.2, f"{min(stuck):.2f}; ln 10 = {np.log(10):.2f}")
 claim("tanh with Xavier's start, relu with He's: yes", max(a, b) < 0.8, f"{a:.2f} and {b:.2f}")
 predict("By SGD, from He's start times 1.3 (1.3^20 is 190): how does it go? And clipped to norm 3?")
 wild = {"start": (ReLU, kaiming_normal_, 1.3), "optimizer": SGD, "lr": 0.01, "momentum": 0.9}

@@ -24,9 +24,9 @@ shows the cure, and checks every claim it makes in its own run: ✓ with the fig
 fails. `--seed N` repeats it with other random numbers, `--show` opens its figures, `--out DIR`
 writes them elsewhere. `python -m lessons` runs the whole course.
 
-You need to know NumPy, and what a derivative is. Each part ends with a sheet of exercises: functions
-to write, and `python -m lessons check N` says which are right, and why the others are not.
-[coursework/README.md](coursework/README.md) is for those who teach with them.
+You need to know NumPy, and what a derivative is. Each part ends with a sheet of exercises:
+functions to write, and `python -m lessons check N` says which are right, and why the others are
+not. [coursework/README.md](coursework/README.md) is for those who teach with them.
 """
 
 PATHS = """\
