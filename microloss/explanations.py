@@ -167,7 +167,10 @@ def factor(d):
 
 def meanings(shapes):
     """Factors that have a meaning: 2, 1/2, and the lengths and sizes of inputs and outputs."""
-    yield 2, "it is twice what it should be: a term counted twice, or a sum of 2 taken for a mean"
+    yield (
+        2,
+        "it is twice what it should be: a 1/2 forgotten, a term counted twice, a sum of 2 elements",
+    )
     yield 0.5, "it is half of what it should be: a 2 forgotten, or one of two equal paths detached"
     for name, shape in shapes.items():
         for axis, n in [*enumerate(shape), (None, int(np.prod(shape)))]:

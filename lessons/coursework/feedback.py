@@ -1,17 +1,15 @@
 """Say what is wrong with an answer, and why it is probably so.
 
-The surest cause comes first: an exception, nothing returned, an argument changed in place, one of
-the mistakes that the sheet knows (the answer is what that mistake gives), a wrong shape, nan, and
-then what the gradient check knows of wrong numbers.
+The surest cause comes first: an exception, an argument changed in place, one of the mistakes that
+the sheet knows (the answers are what that mistake gives), a wrong kind or shape, nan, and then what
+the gradient check knows of wrong numbers.  The hint of the check is the last resort.
 """
 
-import copy
 import inspect
+import itertools
 import pprint
+import re
 import textwrap
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,18 @@ from microloss.explanations import (
     unsettled,
 )
 
-from .runner import decode, encode
+from .answers import (
+    CUT,
+    Answer,
+    Difference,
+    call,
+    differences,
+    matches,
+    quiet,
+    right,
+    source_of,
+    wrong_elements,
+)
 from .sheet import Check, Exercise, direct, gradient
 
 WIDTH = 88
@@ -44,38 +53,19 @@ OF_ERRORS = {
     "NameError": "is a name misspelt, or an import missing?",
     "EOFError": "it asks for input(): all it needs is in the arguments",
 }
-CUT = "a path is cut on the way, by .data, float() or np.array()"
-ANYTHING = type("Anything", (), {"__repr__": lambda self: "(any)"})()
-one_at_a_time = threading.Lock()  # no_grad() in one thread would hold in the others as well
-quiet = np.errstate(all="ignore")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One call: what was asked, what is right, and what the student's process replied."""
-
-    check: Check
-    args: tuple
-    want: Any
-    reply: dict
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One part of an answer that is wrong. `why` is known where the kind or shape is wrong."""
-
-    place: tuple
-    got: Any
-    want: Any
-    why: str = ""
-
-
-@quiet
-def call(check: Check, function, args: tuple):
-    """What a function of the sheet itself gives for a case."""
-    with one_at_a_time:
-        value = decode(encode(check.call(function, *copy.deepcopy(args))))
-    return [ANYTHING if g is None else g for g in value] if check.call is gradient else value
+OF_MESSAGES = {
+    "positional argument": "keep the arguments of the sheet, and their order",
+    "nothing to differentiate": "none of it asks for gradients: Tensor(x, requires_grad=True)",
+    "does not depend on": "a path is cut before it, by .data or grad() without create_graph=True",
+    "must be a Tensor": "an array is no Tensor yet: Tensor(x, requires_grad=True)",
+    "truth value": "an `if` cannot decide for all elements at once: np.where or np.maximum does",
+    "could not be broadcast|not aligned|core dimension": "these shapes do not go together: "
+    "keepdims=True keeps an axis that is summed over, x[:, None] adds one",
+    "bitwise_xor": "^ is no power in Python: write **",
+    "derivative rule": "take functions that have one, such as np.mean, np.abs and np.where",
+    "'tuple'": "a tuple stands where an array belongs: grad() returns one, take [0] of it",
+}
+ARITHMETIC = ("ZeroDivisionError", "OverflowError", "FloatingPointError", "ValueError")
 
 
 def explain(e: Exercise, answers: list[Answer]) -> str:
@@ -84,112 +74,36 @@ def explain(e: Exercise, answers: list[Answer]) -> str:
     if wrong is None:
         return ""
     lines = [("checked", wrong.check.title), ("called", show_call(e, wrong))]
+    if wrong.check.call not in (direct, gradient):
+        lines.append(("through", source_of(wrong.check.call)))
     if "error" in wrong.reply:
         error = wrong.reply["error"]
-        lines.append(("raised", f"{error['kind']}: {error['text']}"))
-        lines += [("in", error["where"])] if error["where"] else []
-        why = of_error(error) or wrong.check.hint
+        lines += [("raised", f"{error['kind']}: {error['text']}"), ("in", error["where"])]
+        lines.append(("why", of_error(error) or perhaps(wrong) * (error["kind"] in ARITHMETIC)))
     else:
         lines += [("returned", show(wrong.reply["value"])), ("expected", show(wrong.want))]
-        why = cause(e, wrong, answers)
-    lines += [("why", why)] if why else []
-    return "\n".join(hang(head, text) for head, text in lines)
+        lines.append(("why", cause(e, wrong, answers)))
+    return "\n".join(hang(head, text) for head, text in lines if text)
 
 
 def unreadable(error: dict) -> str:
     """Why a file could not be run at all."""
-    lines = [("raised", f"{error['kind']}: {error['text']}"), ("in", error["where"])]
-    lines.append(("why", of_error(error) or "the file must run before its functions are called"))
+    why = OF_ERRORS.get(error["kind"], "")
+    if error["kind"] in ("SyntaxError", "IndentationError", "TabError"):
+        why = "this is no Python, so nothing in the file can be run"
+    elif not why and error["where"]:
+        why = 'the file must run to its end: trials belong under `if __name__ == "__main__":`'
+    lines = [("raised", f"{error['kind']}: {error['text']}"), ("in", error["where"]), ("why", why)]
     return "\n".join(hang(head, text) for head, text in lines if text)
 
 
-def of_error(error: dict) -> str:
-    if "positional argument" in error["text"]:
-        return "keep the arguments of the sheet, and their order"
-    if "does not depend on" in error["text"]:
-        return "the path is cut before it, by .data or by grad() without create_graph=True"
-    return OF_ERRORS.get(error["kind"], "")
-
-
-# ---- right or wrong ------------------------------------------------------------------------------
-
-
-def right(answer: Answer) -> bool:
-    reply = answer.reply
-    return "value" in reply and not reply["changed"] and matches(reply["value"], answer.want)
-
-
-def matches(got, want) -> bool:
-    return next(differences(got, want), None) is None
-
-
-def differences(got, want, place: tuple = ()) -> Iterator[Difference]:
-    """Where an answer differs from the right one, which says what is expected at each place."""
-    if want is ANYTHING:
-        return
-    if got is None and want is not None:
-        missing = "nothing is returned: is the `return` missing?"
-        yield Difference(
-            place, got, want, f"None where numbers belong: {CUT}" if place else missing
-        )
-    elif isinstance(want, dict):
-        if not isinstance(got, dict) or got.keys() != want.keys():
-            keys = ", ".join(map(repr, list(want)[:10]))
-            yield Difference(place, got, want, f"a dict with the keys {keys} is asked for")
-        else:
-            for key in want:
-                yield from differences(got[key], want[key], (*place, key))
-    elif isinstance(want, list | tuple):
-        sequence = isinstance(got, list) or np.ndim(got) > 0
-        if not sequence or len(got) != len(want):
-            yield Difference(place, got, want, f"a sequence of {len(want)} is asked for")
-        else:
-            for i, item in enumerate(want):
-                yield from differences(got[i], item, (*place, i))
-    elif want is None or isinstance(want, str):
-        if (got is not None and not isinstance(got, str)) or got != want:
-            yield Difference(place, got, want)
-    else:
-        yield from numeric_difference(got, want, place)
-
-
-def numeric_difference(got, want, place) -> Iterator[Difference]:
-    try:
-        a, b = np.asarray(got, float), np.asarray(want, float)
-    except (TypeError, ValueError):
-        kind = f"an array of shape {np.shape(want)}" if np.ndim(want) else "a number"
-        yield Difference(place, got, want, f"{kind} is asked for, not {type(got).__name__}")
-        return
-    if a.shape != b.shape:
-        yield Difference(place, got, want, of_shape(a.shape, b.shape))
-    elif wrong_elements(a, b).any():
-        yield Difference(place, got, want)
-
-
-@quiet
-def wrong_elements(a, b):
-    """The mask of what is off by more than rounding can explain."""
-    finite = np.abs(b[np.isfinite(b)])
-    largest = np.max(finite, initial=0)
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    near = np.abs(a - b) <= 1e-8 * np.abs(b) + (1e-11 * largest or 1e-12)
-    return ~(same | (near & np.isfinite(a) & np.isfinite(b)))
-
-
-def of_shape(got: tuple, want: tuple) -> str:
-    if want == ():
-        return f"one number is asked for, not shape {got}: is the sum or the mean missing?"
-    if got == ():
-        return f"shape {want} is asked for, not one number: do not sum over the elements"
-    text = f"its shape is {got}, not {want}"
-    if got == want[::-1]:
-        return f"{text}: it is transposed"
-    if len(got) > len(want):
-        return f"{text}: broadcasting has made a table, or an axis is not summed over"
-    return text
-
-
 # ---- why -----------------------------------------------------------------------------------------
+
+
+def of_error(error: dict) -> str:
+    """The likely cause of an exception; empty if none is recognised."""
+    known = (why for pattern, why in OF_MESSAGES.items() if re.search(pattern, error["text"]))
+    return next(known, OF_ERRORS.get(error["kind"], ""))
 
 
 def cause(e: Exercise, wrong: Answer, answers: list[Answer]) -> str:
@@ -201,14 +115,16 @@ def cause(e: Exercise, wrong: Answer, answers: list[Answer]) -> str:
     for known in e.mistakes:
         if fits(known.function, wrong) and all(fits(known.function, a) for a in answers):
             return known.why
+    if isinstance(value, list) and 2 <= len(value) <= 4:
+        orders = itertools.permutations(value)
+        if any(matches([*order], wrong.want) for order in orders):
+            return "the results are right, but in another order"
     difference = next(differences(value, wrong.want))
-    if difference.why:
-        return difference.why
-    if isinstance(difference.want, str):
-        return wrong.check.hint or ""
+    which = name_of(e, wrong, difference.place)
     if wrong.check.call is gradient and any(a.check.call is direct for a in answers):
-        return f"the value is right, its gradient is not: {of_numbers(e, wrong, difference, CUT)}"
-    return of_numbers(e, wrong, difference)
+        which = f"the value is right, its gradient {which} is not"
+    why = difference.why or of_numbers(e, wrong, difference)
+    return ": ".join(filter(None, [which, why]))
 
 
 @quiet
@@ -222,35 +138,54 @@ def fits(mistake, answer: Answer) -> bool:
         return False
 
 
+def perhaps(wrong: Answer) -> str:
+    return f"perhaps: {wrong.check.hint}" if wrong.check.hint else ""
+
+
 @quiet
-def of_numbers(e: Exercise, wrong: Answer, difference: Difference, default: str = "") -> str:
+def of_numbers(e: Exercise, wrong: Answer, difference: Difference) -> str:
+    """What the numbers themselves tell."""
+    if isinstance(difference.want, str) or difference.want is None:
+        return perhaps(wrong)
     got, want = np.asarray(difference.got, float), np.asarray(difference.want, float)
-    hint = wrong.check.hint or default
-    if not np.isfinite(got[np.isfinite(want)]).all():
-        return hint or "nan or inf: a form that is right on paper overflows here; use a stable one"
     named = dict(zip(arguments(e, wrong.check), wrong.args))
     arrays = {name: a for name, a in named.items() if isinstance(a, np.ndarray)}
+    if not np.isfinite(got[np.isfinite(want)]).all():
+        large = any(a.size and np.max(np.abs(a)) > 50 for a in arrays.values())
+        bad = "0 / 0, or the logarithm or root of a number that is not positive"
+        return perhaps(wrong) or ("overflow: take a form that is stable" if large else bad)
+    of_gradient = wrong.check.call is gradient
+    last = perhaps(wrong) or CUT * of_gradient
+    if np.asarray(difference.want).dtype.kind != "f" or (difference.place and not got.ndim):
+        return last  # of whole numbers, and of one among several, a ratio tells nothing
     known: dict[str, Any] = {"shapes": {name: a.shape for name, a in arrays.items()}}
     x = arrays.get(e.gradient_of)
-    if wrong.check.call is gradient:
-        floats = [a for a in arrays.values() if a.dtype.kind == "f"]
-        x = floats[difference.place[0]]
-    if x is not None and x.shape != got.shape:
-        x = None
+    if of_gradient:
+        x = [a for a in arrays.values() if a.dtype.kind == "f"][difference.place[0]]
     if "g" in arrays:
         known["g"] = arrays["g"]
+    x = None if x is None or x.shape != got.shape else x
     d = Disagreement(got, want, x, bad=wrong_elements(got, want), **known)
-    diagnoses = OF_GRADIENTS if e.gradient_of or wrong.check.call is gradient else OF_VALUES
-    why = next(filter(None, (diagnosis(d) for diagnosis in diagnoses)), hint)
-    where = (
-        extent(d).replace("disagree", "differ").replace("All", "all").rstrip(". ")
-        if got.ndim
-        else ""
-    )
-    return ": ".join(filter(None, [where, why]))
+    diagnoses = OF_GRADIENTS if e.gradient_of or of_gradient else OF_VALUES
+    why = next(filter(None, (diagnosis(d) for diagnosis in diagnoses)), last)
+    where = extent(d).replace("disagree", "differ").replace("All", "all").rstrip(". ")
+    return ": ".join(filter(None, [where if got.ndim else "", why]))
 
 
 # ---- in words ------------------------------------------------------------------------------------
+
+
+def name_of(e: Exercise, wrong: Answer, place: tuple) -> str:
+    """Which of several results is meant."""
+    if not place:
+        return ""
+    if wrong.check.call is gradient:
+        named = zip(arguments(e, wrong.check), wrong.args)
+        floats = [name for name, a in named if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        return f"for {floats[place[0]]}"
+    if isinstance(place[0], int) and isinstance(wrong.want, list):
+        return f"result {place[0] + 1} of {len(wrong.want)}"
+    return repr(place[0])
 
 
 def arguments(e: Exercise, check: Check) -> list[str]:
@@ -264,9 +199,12 @@ def arguments(e: Exercise, check: Check) -> list[str]:
 def show_call(e: Exercise, answer: Answer) -> str:
     names = arguments(e, answer.check)
     given = [hang(f"  {name} =", show(value), 0) for name, value in zip(names, answer.args)]
-    prefix = "backward through " if answer.check.call is gradient else ""
-    parameters = ", ".join(inspect.signature(e.reference).parameters)
-    return "\n".join([f"{prefix}{e.name}({parameters})", *given])
+    called = f"{e.name}({', '.join(names)})"
+    if answer.check.call is gradient:
+        called = f"backward through {called}"
+    elif answer.check.call is not direct:
+        called = f"{answer.check.call.__name__}({', '.join([e.name, *names])})"
+    return "\n".join([called, *given])
 
 
 def show(value) -> str:
@@ -298,9 +236,9 @@ def brief(value):
 def hang(head: str, text: str, width: int = 9) -> str:
     """Text beside a heading; lines of its own are kept, long ones are wrapped."""
     first = f"{head:<{width}} "
-    lines = [
-        part
-        for line in text.splitlines() or [""]
-        for part in textwrap.wrap(line, WIDTH - 16, drop_whitespace=False) or [""]
-    ]
+    lines = []
+    for line in text.splitlines() or [""]:
+        margin = " " * (len(line) - len(line.lstrip()))
+        wrapped = textwrap.wrap(line, WIDTH - 16, subsequent_indent=margin) or [""]
+        lines += [wrapped[0], *wrapped[1:]]
     return first + ("\n" + " " * len(first)).join(line.rstrip() for line in lines)

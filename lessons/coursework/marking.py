@@ -1,16 +1,14 @@
 """Mark one file: its functions are called in a process of their own, and what came is explained."""
 
-import ast
-import inspect
 import json
 import os
 import queue
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import numpy as np
 import microloss
 
 from . import feedback
+from .answers import Answer, call, source_of
 from .runner import decode, encode
 from .sheet import Check, Exercise, Plan
 
@@ -100,9 +99,7 @@ class Process:
         """What a call of the student's function gave: {"value", "changed"} or {"error"}."""
         if self.process is None and "error" in (loaded := self.start()):
             return loaded
-        tree = ast.parse(textwrap.dedent(inspect.getsource(check.call)))
-        tree.body[0].decorator_list = []
-        how = {"driver": ast.unparse(tree), "call": check.call.__name__}
+        how = {"driver": source_of(check.call), "call": check.call.__name__}
         return self.ask({"name": e.name, "args": encode(args)} | how)
 
     def ask(self, request: dict) -> dict:
@@ -159,14 +156,48 @@ def mark(plan: Plan, source: str, name: str, *, quiet: bool) -> list[Mark]:
 def examine(e: Exercise, process: Process) -> str:
     """What is wrong with a student's function, by the first check it fails; empty if nothing is."""
     answers = []
-    for number, check in enumerate(e.checks):
-        # each check has numbers of its own, whatever else is asked
-        rng = np.random.default_rng([process.plan.seed, zlib.crc32(e.name.encode()), number])
-        for args in check.cases(rng):
-            want = feedback.call(check, e.reference, args)
-            answers.append(feedback.Answer(check, args, want, process.call(e, check, args)))
+    for check, calls in cases(e, process.plan):
+        for args, want in calls:
+            answers.append(Answer(check, args, want, process.call(e, check, args)))
             if "error" in answers[-1].reply:
                 break  # the next call would most likely wait as long
         if why := feedback.explain(e, answers):
             return why
     return ""
+
+
+def cases(e: Exercise, plan: Plan) -> Iterator[tuple[Check, Iterator[tuple]]]:
+    """The checks of an exercise, each with its calls: their arguments, and what is right.
+
+    Raises ValueError where the right answer itself fails, which is its author's mistake.
+    """
+
+    def calls(check, rng):
+        try:
+            for args in check.cases(rng):
+                yield args, call(check, e.reference, args)
+        except Exception as error:
+            raise ValueError(
+                f"{plan.sheet.path}: in the check {check.title!r} of {e.name}, the right answer "
+                f"itself fails: {type(error).__name__}: {error}"
+            ) from error
+
+    for number, check in enumerate(e.checks):
+        # each check has numbers of its own, whatever else is asked
+        yield (
+            check,
+            calls(check, np.random.default_rng([plan.seed, zlib.crc32(e.name.encode()), number])),
+        )
+
+
+def verify(plan: Plan) -> None:
+    """Raise ValueError unless the right answers can be called and the checks catch all mistakes."""
+    for e in plan.exercises:
+        asked = [
+            Answer(check, args, want, {"value": want})
+            for check, calls in cases(e, plan)
+            for args, want in calls
+        ]
+        for known in e.mistakes:
+            if all(feedback.fits(known.function, answer) for answer in asked):
+                raise ValueError(f"{plan.sheet.path}: no check of {e.name} catches: {known.why}")

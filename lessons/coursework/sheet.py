@@ -103,6 +103,9 @@ class Exercise:
         hint : the likely cause, where nothing better is found.
         """
 
+        if not call.__name__.isidentifier():
+            raise ValueError(f"{self.name}: call= takes a function defined at top level, no lambda")
+
         def add(cases):
             self.checks.append(Check(title, cases, call, hint))
             return cases

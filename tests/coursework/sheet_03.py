@@ -153,7 +153,7 @@ def focal_loss(input, target, gamma):
 
 focal_stable_in_one_half = slip(
     focal_loss,
-    "the value is right, its gradient is not",
+    "the value is right, its gradient for input is not",
     ("np.exp(-gamma * np.logaddexp(0, s))", "(1 / (1 + np.exp(s))) ** gamma"),
 )
 focal_weight_of_the_truth = slip(

@@ -37,7 +37,9 @@ looks_ahead = slip(
     momentum_step, "that is Nesterov's step", ("lr * velocity", "lr * (g + momentum * velocity)")
 )
 momentum_uphill = slip(momentum_step, "theta climbs", ("theta - lr", "theta + lr"))
-only_theta = slip(momentum_step, "a sequence of 2 is asked for", ("velocity, velocity", "velocity"))
+only_theta = slip(
+    momentum_step, "2 results are asked for, one array came", ("velocity, velocity", "velocity")
+)
 velocity_not_kept = slip(
     momentum_step,
     "the velocity that it returns is the old one",

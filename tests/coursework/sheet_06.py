@@ -26,7 +26,7 @@ kl_of_log_sigma = slip(
 )
 kl_with_a_detached_variance = slip(
     gaussian_kl,
-    "its gradient is not: all 6 elements differ: a term is missing or too much",
+    "its gradient for logvar is not: all 6 elements differ: a term is missing or too much",
     ("np.exp(logvar)", "np.exp(logvar.data if isinstance(logvar, Tensor) else logvar)"),
 )
 

@@ -23,7 +23,7 @@ kendall_without_half = slip(
 kendall_averaged = slip(uncertainty_weighted_loss, "a mean taken for a sum", ("np.sum", "np.mean"))
 kendall_with_detached_weights = slip(
     uncertainty_weighted_loss,
-    "its gradient is not: all 3 elements differ: a path is cut on the way",
+    "its gradient for log_vars is not: all 3 elements differ: a path is cut on the way",
     ("np.exp(log_vars)", "np.exp(log_vars.data if isinstance(log_vars, Tensor) else log_vars)"),
 )
 
@@ -36,7 +36,7 @@ def meta_gradient(train_loss, validation_loss, theta, alpha, lr):
 
 
 meta_of_first_order = slip(
-    meta_gradient, "by grad() without create_graph=True", (", create_graph=True", "")
+    meta_gradient, "or grad() without create_graph=True", (", create_graph=True", "")
 )
 meta_uphill = slip(meta_gradient, "the step goes uphill", ("w - lr", "w + lr"))
 meta_without_rate = slip(meta_gradient, "lr is missing in the step", ("lr * slope", "slope"))
