@@ -11,7 +11,7 @@ from pathlib import Path
 from ..kit import natural_number, tick
 from .feedback import NOT_BEGUN
 from .grading import grade, text_of
-from .marking import Mark, mark
+from .marking import Mark, mark, verify
 from .sheet import SHEETS, TEMPLATES, Plan, find, load, read_plan, whole
 
 NAMES = ("check", "grade", "sheet")
@@ -86,6 +86,10 @@ def check(args: argparse.Namespace) -> int:
     plan = chosen(args)
     print(plan.sheet)
     marks = mark(plan, text, path.name, quiet=False)
+    told = {m.feedback for m in marks}
+    if len(told) == 1 < len(marks) and told.isdisjoint({"", NOT_BEGUN}):  # the file cannot be run
+        print(textwrap.indent(told.pop(), "  "))
+        marks = [replace(m, feedback="see above") for m in marks]
     for m in marks:
         print(line_of(m))
     points, of = sum(m.points for m in marks), sum(m.of for m in marks)
@@ -107,6 +111,10 @@ def grade_class(args: argparse.Namespace) -> int:
         raise ValueError("say which sheet: --sheet 06, or --plan with a TOML")
     if args.jobs < 1:
         raise ValueError(f"--jobs {args.jobs}: at least one at a time")
+    if args.out.suffix == ".json" or not args.out.parent.is_dir():
+        raise ValueError(
+            f"--out {args.out}: a .csv in a folder that exists; a .json goes beside it"
+        )
 
     def report(line):
         print(line, flush=True)
@@ -125,7 +133,9 @@ def grade_class(args: argparse.Namespace) -> int:
 
 def print_sheet(args: argparse.Namespace) -> int:
     if plan := chosen(args):
-        print(plan.template(), end="")
+        verify(plan)
+        own = f" --sheet {args.sheet}" if args.sheet and not args.sheet.isdecimal() else ""
+        print(plan.template(f" --plan {args.plan}" if args.plan else own), end="")
         return 0
     for path in sorted(SHEETS.glob("[0-9][0-9]_*.py")):
         sheet = load(path)

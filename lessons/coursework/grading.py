@@ -59,7 +59,8 @@ def submissions(folder: Path, plan: Plan) -> list[Submission]:
 def choose(folder: Path, plan: Plan) -> Submission:
     """The file of a student's folder: its only .py, or the only one that is of this sheet."""
     files = sorted(path for path in folder.rglob("*.py") if "__MACOSX" not in path.parts)
-    mine = [path for path in files if f"Sheet {plan.sheet.label}." in text_of(path)[:1000]]
+    opening = f"Sheet {plan.sheet.label}.".encode()
+    mine = [path for path in files if opening in path.read_bytes()[:1000]]
     for candidates in (mine, files):
         if len(candidates) == 1:
             return Submission(folder.name, candidates[0])
@@ -68,22 +69,24 @@ def choose(folder: Path, plan: Plan) -> Submission:
 
 
 def text_of(path: Path) -> str:
-    return path.read_bytes()[:LARGEST].decode("utf-8", errors="replace")
+    """The text of a submission. Raises ValueError for a file that is too long, or no text."""
+    source = path.read_bytes()
+    if len(source) > LARGEST:
+        raise ValueError(f"the file has {len(source)} bytes; {LARGEST} are allowed")
+    try:
+        return source.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("the file is not text in UTF-8") from None
 
 
 def grade_one(submission: Submission, plan: Plan) -> list[Mark]:
     """The marks of one submission; whatever is wrong with it costs its own points only."""
-    problem = submission.problem
-    if not problem:
-        source = submission.path.read_bytes()
-        try:
-            text = source.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            problem = "the file is not text in UTF-8"
-        if len(source) > LARGEST:
-            problem = f"the file has {len(source)} bytes; {LARGEST} are allowed"
-    if problem:
-        return [Mark(e.name, 0, plan.points[e.name], problem) for e in plan.exercises]
+    try:
+        if submission.problem:
+            raise ValueError(submission.problem)
+        text = text_of(submission.path)
+    except (ValueError, OSError) as error:
+        return [Mark(e.name, 0, plan.points[e.name], str(error)) for e in plan.exercises]
     return mark(plan, text, submission.path.name, quiet=True)
 
 

@@ -38,9 +38,14 @@ TEMPLATES = Path(__file__).parents[1] / "exercises"
 
 HOW_TO = """\
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
-    python -m lessons check PATH/OF/THIS_FILE.py
+    python -m lessons check PATH/OF/THIS_FILE.py{options}
+"""
+ABOUT_TENSORS = """
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 
@@ -198,10 +203,13 @@ class Plan:
     def exercises(self) -> list[Exercise]:
         return [e for e in self.sheet.exercises if e.name in self.points]
 
-    def template(self) -> str:
-        """The file that students fill in."""
-        opening = "\n\n".join([str(self.sheet), self.sheet.introduction, HOW_TO])
+    def template(self, options: str = "") -> str:
+        """The file that students fill in; `options` are those that its check needs."""
         functions = [function_to_write(e, self.points[e.name]) for e in self.exercises]
+        how_to = HOW_TO.format(options=options)
+        if any("Tensor" in text for text in functions):
+            how_to += ABOUT_TENSORS
+        opening = "\n\n".join([str(self.sheet), self.sheet.introduction, how_to])
         return "\n\n".join([f'"""{opening}"""\n\n{self.sheet.given}', *functions])
 
 
@@ -231,6 +239,8 @@ def read_plan(path: Path) -> Plan:
     sheet = find(name if name.isdecimal() else path.parent / name)
     default = whole(sheet).points
     points = given.pop("points", default)
+    if not points:
+        raise ValueError(f"{path}: [points] names no exercise")
     for exercise_name, value in points.items():
         if exercise_name not in default:
             names = ", ".join(default)

@@ -4,9 +4,13 @@ A loss for numbers that distrusts large errors, its gradient by hand, and a loss
 quantile instead of the mean.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
+
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 import numpy as np
@@ -25,6 +29,9 @@ def huber_loss(input, target, delta):
 
 def huber_gradient(input, target, delta):
     """The gradient of the mean Huber loss with respect to input, by hand, without backward.
+
+    The loss is the mean of e^2 / 2 where |e| <= delta, and of delta (|e| - delta / 2) beyond, for
+    e = input - target.  Return an array of input's shape.
 
     Lesson 6. 1 point.
     """

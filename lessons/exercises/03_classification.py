@@ -4,9 +4,13 @@ Cross-entropy for two classes and for many, from logits of any size; a measure a
 class that is rare; and how far one distribution is from another.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
+
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 import numpy as np

@@ -4,7 +4,8 @@ Momentum and Adam by hand, a learning rate that rises and falls, the kinds of cr
 zeros, when to stop, and what a pair of loss curves says.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
 """

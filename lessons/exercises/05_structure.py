@@ -4,9 +4,13 @@ Distances instead of answers: which triplets teach, and what they cost; pairs th
 a transcript without timing; and a mask that may be empty.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
+
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 import numpy as np
@@ -40,9 +44,9 @@ def info_nce_loss(query, positive, temperature):
     """InfoNCE: each query shall recognise its own positive among all, by cosine similarity.
 
     query and positive are of shape (N, D); row i of one belongs to row i of the other.  The score
-    of query i for row j is their cosine similarity over the temperature.  Return the mean over i of
-    the cross-entropy of row i of the scores, with class i.  Use NumPy's functions, so that it takes
-    Tensors too.
+    s[i, j] of query i for row j is their cosine similarity over the temperature.  Return the mean
+    over i of log(sum over j of exp(s[i, j])) - s[i, i], which must not overflow where the
+    temperature is low.  Use NumPy's functions, so that it takes Tensors too.
 
     Lesson 22. 2 points.
     """

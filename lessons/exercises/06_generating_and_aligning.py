@@ -4,9 +4,13 @@ What a variational autoencoder pays for its code, a gradient inside a loss, what
 undecided between, and preferences without a reward model.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
+
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 import numpy as np
@@ -33,8 +37,9 @@ def gradient_penalty(critic, real, fake, mix):
     real and fake are arrays of shape (N, D), mix of shape (N,).  Point n is
     mix[n] real[n] + (1 - mix[n]) fake[n].  critic takes a Tensor of N points and returns a Tensor
     of N scores, each of its own point alone; the slope of a point is the gradient of its score with
-    respect to the point, and |slope| is the root of the sum of its D squares.  Return a Tensor from
-    which backward reaches the parameters of the critic: grad(..., create_graph=True).
+    respect to the point, and |slope| is the root of the sum of its D squares.  grad(y, x) needs
+    x = Tensor(..., requires_grad=True), and returns a tuple.  Return a Tensor from which backward
+    reaches the parameters of the critic: grad(..., create_graph=True).
 
     Lesson 27. 3 points.
     """
@@ -44,9 +49,9 @@ def gradient_penalty(critic, real, fake, mix):
 def perplexity(logits, target):
     """How many equally likely characters a language model is undecided between.
 
-    logits of shape (T, C) hold a score for each of C characters at each of T places, before the
-    softmax; target of shape (T,) holds the index of the character that came.  Return exp of the
-    mean of -log p(target), for p = softmax(logits).
+    logits of shape (T, C) hold a score of any size for each of C characters at each of T places,
+    before the softmax; target of shape (T,) holds the index of the character that came.  Return exp
+    of the mean of -log p(target), for p = softmax(logits).
 
     Lesson 29. 2 points.
     """

@@ -4,9 +4,13 @@ Losses joined with weights that are learned, a gradient through a training step,
 task in mind, an average of models, and gradients that are cut to length.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
-nothing but this and the standard library. Then see what is right, and why the rest is not:
+nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
+right, and why the rest is not:
 
     python -m lessons check PATH/OF/THIS_FILE.py
+
+A Tensor is an array that remembers how it was computed, so that backward can follow. Operators and
+NumPy's functions take it as it is; float(), np.array(), `if` and assignment to elements do not.
 """
 
 import numpy as np
@@ -32,7 +36,8 @@ def meta_gradient(train_loss, validation_loss, theta, alpha, lr):
     theta and alpha are arrays of shapes (D,) and (K,).  train_loss(theta, alpha) and
     validation_loss(theta) take Tensors and return a Tensor with one number.  The step is
     theta' = theta - lr d train_loss / d theta.  Return d validation_loss(theta') / d alpha, an
-    array of shape (K,): alpha acts through the step alone.
+    array of shape (K,): alpha acts through the step alone.  grad(y, x) needs
+    x = Tensor(..., requires_grad=True), and returns a tuple.
 
     Lesson 33. 3 points.
     """
@@ -68,7 +73,7 @@ def clip_by_norm(gradients, max_norm):
 
     gradients is a list of arrays of any shapes.  Their common norm is the root of the sum of all
     their squares, the factor max_norm / (norm + 1e-6) where that is below 1, and 1 otherwise.
-    Return a list of new arrays; those that were given stay as they are.
+    Return a list of arrays; those that were given stay as they are.
 
     Lesson 35. 2 points.
     """

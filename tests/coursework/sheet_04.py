@@ -369,6 +369,14 @@ underfitting_first = slip(
     "in the order of the task",
     ("    if val", '    if train[-1] > train[0] / 2:\n        return "underfitting"\n    if val'),
 )
+fall_of_the_wrong_curve = slip(
+    diagnose_curve,
+    "by more than a tenth of what train falls",
+    ("train[0] - min(train)", "val[0] - min(val)"),
+)
+any_turn_for_oscillating = slip(
+    diagnose_curve, "one rise is no swinging", ("turns > (len(train) - 2) / 2 and ", "")
+)
 fixed_bounds = slip(
     diagnose_curve,
     "more than a tenth of what train falls",

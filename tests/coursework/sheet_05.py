@@ -21,6 +21,7 @@ def semi_hard_triplets(embeddings, labels, margin):
 
 all_that_cost = slip(semi_hard_triplets, "hard ones are in it", ("0 < gap <=", "gap <="))
 all_that_are_not_hard = slip(semi_hard_triplets, "easy ones are in it", (" <= margin", ""))
+ties_for_semi_hard = slip(semi_hard_triplets, "a gap of exactly 0", ("0 < gap", "0 <= gap"))
 own_positive = slip(semi_hard_triplets, "p must be another than a", ("p != a and ", ""))
 root_forgotten = slip(semi_hard_triplets, "the distances are squared", ("np.sqrt", ""))
 shape_lost = slip(semi_hard_triplets, "its shape is (0,), not (0, 3)", (".reshape(-1, 3)", ""))

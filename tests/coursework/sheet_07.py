@@ -49,7 +49,7 @@ meta_by_the_chain_rule_at_the_wrong_point = slip(
 meta_descent_direction = slip(meta_gradient, "the sign is flipped", ("return grad", "return -grad"))
 
 
-@mistake(meta_gradient, "this is the gradient of train_loss")
+@mistake(meta_gradient, "without the step, which .grad does not record")
 def meta_of_the_wrong_loss(train_loss, validation_loss, theta, alpha, lr):
     a = Tensor(alpha, requires_grad=True)
     return grad(train_loss(Tensor(theta), a), a)[0]

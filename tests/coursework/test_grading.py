@@ -287,6 +287,7 @@ def test_a_sheet_of_ones_own_as_documented(tmp_path, capsys):
         ("seed = 2", "say which sheet"),
         ("sheet = 2\n[points]\nhubert = 3", "has no 'hubert'; it has huber_loss"),
         ("sheet = 2\n[points]\nhuber_loss = -3", "huber_loss = -3 must be a number of points"),
+        ("sheet = 2\npoints = {}", "names no exercise"),
         ("sheet =", "Invalid value"),
     ],
 )
@@ -316,6 +317,44 @@ def test_a_file_that_is_no_sheet_is_refused(tmp_path, text, words):
         load(path)
 
 
+OWN = block("python")
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("call=gradient", "call=lambda f, *args: f(*args)", "no lambda"),
+        ("call=gradient", "call=twice", "NameError: name 'once' is not defined"),
+        (
+            "return abs(np.mean(input - target))",
+            "return np.mean(np.abs(input - target))",
+            "catches",
+        ),
+        ("yield rng.normal(size=4)", "yield rng.nothing(size=4)", "the right answer itself fails"),
+    ],
+)
+def test_an_author_is_told_what_is_wrong_with_a_sheet(tmp_path, capsys, old, new, words):
+    text = OWN.replace(old, new)
+    driver = "def twice(f, *args):\n    return once(f, *args)\n\n\n@absolute_error.check("
+    (tmp_path / "errors.py").write_text(text.replace("@absolute_error.check(", driver, 1))
+    with pytest.raises(SystemExit):
+        main(["sheet", str(tmp_path / "errors.py")])
+    assert words in capsys.readouterr().err
+
+
+def test_a_template_says_how_it_is_checked(tmp_path, capsys):
+    (tmp_path / "plan.toml").write_text("sheet = 2\n[points]\nquantile_loss = 1")
+    main(["sheet", "--plan", str(tmp_path / "plan.toml")])
+    assert f"THIS_FILE.py --plan {tmp_path / 'plan.toml'}\n" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_run_is_told_once(tmp_path, capsys):
+    (tmp_path / "broken.py").write_text('"""Sheet 2."""\nprint(1 / 0)')
+    assert main(["check", str(tmp_path / "broken.py"), "--sheet", "2"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("ZeroDivisionError") == 1 and "__main__" in shown
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
@@ -325,6 +364,8 @@ def test_a_file_that_is_no_sheet_is_refused(tmp_path, text, words):
         (["grade", "."], "say which sheet: --sheet 06"),
         (["grade", ".", "--sheet", "2", "--jobs", "0"], "at least one at a time"),
         (["grade", ".", "--sheet", "2", "--plan", "x"], "leave out the other"),
+        (["grade", ".", "--sheet", "2", "--out", "none/x.csv"], "a folder that exists"),
+        (["grade", ".", "--sheet", "2", "--out", "x.json"], "a .json goes beside it"),
         (["sheet", "--plan", "none.toml"], "none.toml"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lessons.coursework import feedback
-from lessons.coursework.marking import examine, mark
+from lessons.coursework.marking import examine, mark, verify
 from lessons.coursework.sheet import SHEETS, TEMPLATES, find, whole
 from lessons.kit import coursework
 from lessons.syllabus import PARTS
@@ -58,6 +58,11 @@ class Library:
 @of_each_sheet
 def test_reference_scores_full_marks(plan):
     assert [examine(e, Library(plan)) for e in plan.exercises] == [""] * len(plan.exercises)
+
+
+@of_each_sheet
+def test_checks_catch_the_known_mistakes(plan):
+    verify(plan)
 
 
 @of_each_sheet

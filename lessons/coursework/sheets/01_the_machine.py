@@ -329,6 +329,11 @@ def own_step(f, x, step):
     return central_difference.reference(f, x, 1e-5)
 
 
+@central_difference.mistake("both points are the same: `a = x` makes no copy, x.copy() does")
+def no_copy(f, x, step):
+    return np.zeros(x.shape)
+
+
 @central_difference.mistake("all elements move together: one at a time")
 def all_at_once(f, x, step):
     return (f(x + step) - f(x - step)) / (2 * step)

@@ -54,9 +54,33 @@ def one_sided(input, target, delta):
     return np.where(e <= delta, e**2 / 2, delta * (np.abs(e) - delta / 2)).mean()
 
 
+@huber_loss.mistake("the smaller of the two pieces is taken: let |e| <= delta decide")
+def smaller_piece(input, target, delta):
+    e = np.abs(input - target)
+    return np.minimum(e**2 / 2, delta * (e - delta / 2)).mean()
+
+
+@huber_loss.mistake(
+    "beyond delta it is |e| - delta / 2: without the absolute value it turns negative"
+)
+def signed_errors(input, target, delta):
+    e = input - target
+    return np.where(np.abs(e) <= delta, e**2 / 2, delta * (e - delta / 2)).mean()
+
+
+@huber_loss.mistake("delta multiplies the whole of |e| - delta / 2")
+def delta_too_early(input, target, delta):
+    e = np.abs(input - target)
+    return np.where(e <= delta, e**2 / 2, delta * e - delta / 2).mean()
+
+
 @exercise(lesson=6, points=1, gradient_of="input")
 def huber_gradient(input, target, delta):
-    """The gradient of the mean Huber loss with respect to input, by hand, without backward."""
+    """The gradient of the mean Huber loss with respect to input, by hand, without backward.
+
+    The loss is the mean of e^2 / 2 where |e| <= delta, and of delta (|e| - delta / 2) beyond, for
+    e = input - target.  Return an array of input's shape.
+    """
     x = Tensor(input, requires_grad=True)
     return grad(losses.huber_loss(x, target, delta=delta), x)[0]
 
@@ -90,6 +114,11 @@ def low_and_high(rng):
 @quantile_loss.mistake("the sides are exchanged: quantile is the price of predicting too little")
 def exchanged(input, target, quantile):
     return losses.quantile_loss(input, target, quantile=1 - quantile)
+
+
+@quantile_loss.mistake("only errors of one side are charged: those of the other cost as well")
+def one_side(input, target, quantile):
+    return np.mean(np.maximum(quantile * (target - input), 0))
 
 
 @quantile_loss.mistake("a cost is negative: where e < 0, quantile - 1 is negative too")

@@ -680,6 +680,8 @@ def hardly_falls(rng):
 )
 def turns(rng):
     yield from drawn(rng, towards(1, 0.05), towards(1, 0.1, 0.8) + 0.04 * EPOCHS)
+    # here val falls further than train, whose fall is the measure
+    yield from drawn(rng, towards(1, 0.05), towards(2, 0.1, 0.9) + 0.03 * EPOCHS)
 
 
 @diagnose_curve.check(
@@ -693,6 +695,11 @@ def swings(rng):
 def small(rng):
     yield from drawn(rng, towards(1, 0.05), towards(1, 0.25, 0.8) + 0.004 * EPOCHS)
     yield from drawn(rng, towards(1, 0.05, 1.0) + 0.02 * ZIGZAG, towards(1, 0.2))
+
+
+@diagnose_curve.check("one bump", hint="one rise is no swinging: train turns at half of the epochs")
+def one_bump(rng):
+    yield from drawn(rng, towards(1, 0.1) + 0.25 * (EPOCHS == 5), towards(1, 0.2))
 
 
 @diagnose_curve.check(

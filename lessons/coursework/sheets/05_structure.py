@@ -30,6 +30,11 @@ def on_a_line(rng):
     yield np.array([[0.0], [1.0], [1.5], [4.0], [2.2]]), np.array([0, 0, 1, 1, 0]), 1.0
 
 
+@semi_hard_triplets.check("gaps of exactly 0, and of exactly the margin")
+def ties(rng):
+    yield np.array([[0.0], [1.0], [-1.0], [2.0]]), np.array([0, 0, 1, 1]), 1.0
+
+
 @semi_hard_triplets.check("points of a plane")
 def on_a_plane(rng):
     yield rng.normal(size=(6, 2)).round(2), np.array([0, 1, 0, 2, 1, 0]), 0.7
@@ -73,6 +78,16 @@ def with_squares(embeddings, labels, margin):
     return triplets(embeddings, labels, lambda gap: (gap > 0) & (gap <= margin), power=2)
 
 
+@semi_hard_triplets.mistake("a gap of exactly 0 is in it: the negative must be farther")
+def with_ties(embeddings, labels, margin):
+    return triplets(embeddings, labels, lambda gap: (gap >= 0) & (gap <= margin))
+
+
+@semi_hard_triplets.mistake("a gap of exactly the margin is missing: no more than it is allowed")
+def below_the_margin(embeddings, labels, margin):
+    return triplets(embeddings, labels, lambda gap: (gap > 0) & (gap < margin))
+
+
 @semi_hard_triplets.mistake("these are the hard ones: the sign of the gap is wrong")
 def the_hard_ones(embeddings, labels, margin):
     return triplets(embeddings, labels, lambda gap: (gap < 0) & (gap >= -margin))
@@ -93,9 +108,10 @@ def triplet_margin_loss(anchor, positive, negative, margin):
 
 def cheap_and_dear(rng):
     """Three triplets, of which the last costs nothing."""
-    anchor, positive = rng.normal(size=(2, 3, 2)).round(2)
-    negative = anchor + np.array([[0.4, 0.3], [0.1, -0.9], [30.0, 40.0]])
-    yield anchor, positive, negative, 2.0
+    for margin in (2.0, 0.8):
+        anchor, positive = rng.normal(size=(2, 3, 2)).round(2)
+        negative = anchor + np.array([[0.4, 0.3], [0.1, -0.9], [30.0, 40.0]])
+        yield anchor, positive, negative, margin
 
 
 triplet_margin_loss.check("two triplets that cost, one that does not")(cheap_and_dear)
@@ -140,9 +156,9 @@ def info_nce_loss(query, positive, temperature):
     """InfoNCE: each query shall recognise its own positive among all, by cosine similarity.
 
     query and positive are of shape (N, D); row i of one belongs to row i of the other.  The score
-    of query i for row j is their cosine similarity over the temperature.  Return the mean over i of
-    the cross-entropy of row i of the scores, with class i.  Use NumPy's functions, so that it takes
-    Tensors too.
+    s[i, j] of query i for row j is their cosine similarity over the temperature.  Return the mean
+    over i of log(sum over j of exp(s[i, j])) - s[i, i], which must not overflow where the
+    temperature is low.  Use NumPy's functions, so that it takes Tensors too.
     """
     return losses.info_nce_loss(query, positive, temperature=temperature)
 
@@ -183,6 +199,17 @@ def of_dot_products(query, positive, temperature):
 @info_nce_loss.mistake("the scores are multiplied by the temperature: divide")
 def times_temperature(query, positive, temperature):
     return identified(unit(query) @ unit(positive).T * temperature)
+
+
+@info_nce_loss.mistake("the temperature is missing: divide the similarities by it")
+def without_temperature(query, positive, temperature):
+    return identified(unit(query) @ unit(positive).T)
+
+
+@info_nce_loss.mistake("queries choose among positives, and not the other way round as well")
+def both_ways(query, positive, temperature):
+    scores = unit(query) @ unit(positive).T / temperature
+    return (identified(scores) + identified(scores.T)) / 2
 
 
 @info_nce_loss.mistake("the softmax runs over the queries: each query chooses among the positives")
@@ -230,9 +257,10 @@ def frames(rng, count, classes):
     return scores - np.log(np.sum(np.exp(scores), axis=1, keepdims=True))
 
 
-@ctc_loss.check("two frames, one label")
-def two_frames(rng):
+@ctc_loss.check("one label")
+def one_label(rng):
     yield frames(rng, 2, 2), [1]
+    yield frames(rng, 3, 2), [1]
 
 
 @ctc_loss.check("four frames, two labels")
@@ -261,15 +289,23 @@ def many_frames(rng):
     yield frames(rng, 300, 4) - 3.0, [3, 1, 2, 2, 1, 3]
 
 
-def forward(log_probs, target, may_skip=lambda s, states: states[s] != states[s - 2], ends=2):
-    """The recursion, with a rule for skipping, and how many states at the end count."""
+def forward(
+    log_probs,
+    target,
+    may_skip=lambda s, states: states[s] != states[s - 2],
+    begins=2,
+    ends=2,
+    before_first=None,
+):
+    """The recursion, with its rule for skipping and its edges."""
     states = [0]
     for label in target:
         states += [label, 0]
     a = np.full(len(states), -np.inf)
-    a[:2] = log_probs[0][states[:2]]
+    a[:begins] = log_probs[0][states[:begins]]
     for row in log_probs[1:]:
-        ways = [a, np.r_[-np.inf, a[:-1]], np.full(len(a), -np.inf)]
+        first = -np.inf if before_first is None else a[before_first]
+        ways = [a, np.r_[first, a[:-1]], np.full(len(a), -np.inf)]
         for s in range(2, len(states)):
             if may_skip(s, states):
                 ways[2][s] = a[s - 2]
@@ -280,6 +316,16 @@ def forward(log_probs, target, may_skip=lambda s, states: states[s] != states[s 
 @ctc_loss.mistake("the blank between two equal labels is skipped: they would be merged into one")
 def repeats_merged(log_probs, target):
     return forward(log_probs, target, lambda s, states: states[s] != 0)
+
+
+@ctc_loss.mistake("the first state is reached from the last: a[s - 1] at s = 0 is a[-1]")
+def from_the_end(log_probs, target):
+    return forward(log_probs, target, before_first=-1)
+
+
+@ctc_loss.mistake("paths that begin with the first label are missing: two states begin")
+def begins_with_blank(log_probs, target):
+    return forward(log_probs, target, begins=1)
 
 
 @ctc_loss.mistake("no blank is ever skipped: different labels may stand side by side")
@@ -369,6 +415,22 @@ def jaccard(input, target, eps):
 @dice_loss.mistake("the 2 above is missing")
 def without_two(input, target, eps):
     return 1 - (np.sum(input * target) + eps) / (np.sum(input) + np.sum(target) + eps)
+
+
+@dice_loss.mistake("eps is doubled above: it is 2 I + eps")
+def doubled_eps(input, target, eps):
+    return 1 - 2 * (np.sum(input * target) + eps) / (np.sum(input) + np.sum(target) + eps)
+
+
+@dice_loss.mistake("the masks are squared below: P and T are plain sums")
+def squares_below(input, target, eps):
+    sizes = np.sum(input**2) + np.sum(target**2)
+    return 1 - (2 * np.sum(input * target) + eps) / (sizes + eps)
+
+
+@dice_loss.mistake("means stand for sums, and eps weighs more against them")
+def of_means(input, target, eps):
+    return 1 - (2 * np.mean(input * target) + eps) / (np.mean(input) + np.mean(target) + eps)
 
 
 @dice_loss.mistake("this is the overlap: the loss is 1 minus it")

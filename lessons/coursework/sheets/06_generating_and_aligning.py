@@ -52,6 +52,11 @@ def variance_not_exponentiated(mu, logvar):
     return np.mean(np.sum(mu**2 + logvar - 1 - np.log(np.abs(logvar)), axis=1)) / 2
 
 
+@gaussian_kl.mistake("the - 1 is missing: the standard normal itself must cost nothing")
+def never_nothing(mu, logvar):
+    return np.mean(np.sum(mu**2 + np.exp(logvar) - logvar, axis=1)) / 2
+
+
 @gaussian_kl.mistake("the two means are exchanged: sum over the code, axis 1; average over axis 0")
 def wrong_axis(mu, logvar):
     return losses.gaussian_kl(mu.T, logvar.T)
@@ -67,8 +72,9 @@ def gradient_penalty(critic, real, fake, mix):
     real and fake are arrays of shape (N, D), mix of shape (N,).  Point n is
     mix[n] real[n] + (1 - mix[n]) fake[n].  critic takes a Tensor of N points and returns a Tensor
     of N scores, each of its own point alone; the slope of a point is the gradient of its score with
-    respect to the point, and |slope| is the root of the sum of its D squares.  Return a Tensor from
-    which backward reaches the parameters of the critic: grad(..., create_graph=True).
+    respect to the point, and |slope| is the root of the sum of its D squares.  grad(y, x) needs
+    x = Tensor(..., requires_grad=True), and returns a tuple.  Return a Tensor from which backward
+    reaches the parameters of the critic: grad(..., create_graph=True).
     """
     return losses.gradient_penalty(critic, real, fake, weight=1.0, mix=mix)
 
@@ -162,9 +168,9 @@ def slope_of_the_mean(critic, real, fake, mix):
 def perplexity(logits, target):
     """How many equally likely characters a language model is undecided between.
 
-    logits of shape (T, C) hold a score for each of C characters at each of T places, before the
-    softmax; target of shape (T,) holds the index of the character that came.  Return exp of the
-    mean of -log p(target), for p = softmax(logits).
+    logits of shape (T, C) hold a score of any size for each of C characters at each of T places,
+    before the softmax; target of shape (T,) holds the index of the character that came.  Return exp
+    of the mean of -log p(target), for p = softmax(logits).
     """
     return metrics.perplexity(logits, target)
 
@@ -206,6 +212,23 @@ def of_the_whole_text(logits, target):
 @perplexity.mistake("this is the mean of -log p: take exp of it")
 def still_in_nats(logits, target):
     return np.log(metrics.perplexity(logits, target))
+
+
+@perplexity.mistake("the softmax runs over the places: it belongs to the characters, axis 1")
+def over_the_places(logits, target):
+    log_p = logits - np.log(np.sum(np.exp(logits), axis=0))
+    return np.exp(-np.mean(log_p[np.arange(len(target)), target]))
+
+
+@perplexity.mistake("the minus is missing: this is 1 over the perplexity")
+def inverse(logits, target):
+    return 1 / metrics.perplexity(logits, target)
+
+
+@perplexity.mistake("p[:, target] takes every target at every place: p[np.arange(T), target]")
+def all_targets_everywhere(logits, target):
+    log_p = logits - np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
+    return np.exp(-np.mean(log_p[:, target]))
 
 
 @perplexity.mistake("2 to the power of nats: natural logarithms go with exp")
@@ -265,6 +288,13 @@ def exchanged_answers(policy_chosen, policy_rejected, reference_chosen, referenc
 def reference_added(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
     return losses.dpo_loss(
         policy_chosen, policy_rejected, reference_rejected, reference_chosen, beta=beta
+    )
+
+
+@dpo_loss.mistake("beta is missing")
+def without_beta(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    return losses.dpo_loss(
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta=1.0
     )
 
 

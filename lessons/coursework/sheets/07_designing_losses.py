@@ -65,7 +65,8 @@ def meta_gradient(train_loss, validation_loss, theta, alpha, lr):
     theta and alpha are arrays of shapes (D,) and (K,).  train_loss(theta, alpha) and
     validation_loss(theta) take Tensors and return a Tensor with one number.  The step is
     theta' = theta - lr d train_loss / d theta.  Return d validation_loss(theta') / d alpha, an
-    array of shape (K,): alpha acts through the step alone.
+    array of shape (K,): alpha acts through the step alone.  grad(y, x) needs
+    x = Tensor(..., requires_grad=True), and returns a tuple.
     """
     theta, alpha = Tensor(theta, requires_grad=True), Tensor(alpha, requires_grad=True)
     (slope,) = grad(train_loss(theta, alpha), theta, create_graph=True)
@@ -123,7 +124,7 @@ def step_without_rate(train_loss, validation_loss, theta, alpha, lr):
 
 
 @meta_gradient.mistake(
-    "this is the gradient of train_loss: the step and validation_loss are missing"
+    "this is what train_loss gives without the step, which .grad does not record: see grad()"
 )
 def of_the_training_loss(train_loss, validation_loss, theta, alpha, lr):
     alpha = Tensor(alpha, requires_grad=True)
@@ -191,6 +192,17 @@ def summed_information(params, anchor, gradients, strength):
 @ewc_penalty.mistake("F is missing: every parameter is held alike")
 def held_alike(params, anchor, gradients, strength):
     return strength / 2 * np.sum((params - anchor) ** 2)
+
+
+@ewc_penalty.mistake("F is the variance of the gradients: it is the mean of their squares")
+def variance_of_gradients(params, anchor, gradients, strength):
+    fisher = np.var(gradients, axis=0)
+    return library.ewc_penalty(params, anchor, fisher, strength=strength)
+
+
+@ewc_penalty.mistake("F is one number for all: each parameter has its own mean, over axis 0")
+def one_for_all(params, anchor, gradients, strength):
+    return strength / 2 * np.mean(gradients**2) * np.sum((params - anchor) ** 2)
 
 
 @ewc_penalty.mistake("each gradient counts by its size, not by its square")
@@ -262,7 +274,7 @@ def clip_by_norm(gradients, max_norm):
 
     gradients is a list of arrays of any shapes.  Their common norm is the root of the sum of all
     their squares, the factor max_norm / (norm + 1e-6) where that is below 1, and 1 otherwise.
-    Return a list of new arrays; those that were given stay as they are.
+    Return a list of arrays; those that were given stay as they are.
     """
     params = [Tensor(np.zeros(g.shape), requires_grad=True) for g in gradients]
     for p, g in zip(params, gradients):
@@ -302,6 +314,18 @@ def always_scaled(gradients, max_norm):
 @clip_by_norm.mistake("the elements are cut one by one, which turns the direction: scale them all")
 def by_value(gradients, max_norm):
     return [np.clip(g, -max_norm, max_norm) for g in gradients]
+
+
+@clip_by_norm.mistake("the root is missing: the norm is the root of the sum of squares")
+def no_root(gradients, max_norm):
+    norm = sum(np.sum(g**2) for g in gradients)
+    return [g * min(1, max_norm / (norm + 1e-6)) for g in gradients]
+
+
+@clip_by_norm.mistake("+ 1e-6 is missing")
+def without_eps(gradients, max_norm):
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, max_norm / norm) for g in gradients]
 
 
 @clip_by_norm.mistake("the norms are added: the common norm is the root of the sum of squares")
