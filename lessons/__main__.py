@@ -133,6 +133,7 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
         prog="python -m lessons",
         description="Run the whole course, or the lessons named.",
         parents=[kit.options],
+        epilog="Coursework: python -m lessons check, grade or sheet, each with --help.",
     )
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="5, 05 or 05_first_network")
     parser.add_argument("--list", action="store_true", help="list the lessons and stop")
@@ -166,4 +167,10 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)

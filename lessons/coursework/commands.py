@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     text = "Grade a folder of submissions, each in a process of its own."
     many = command("grade", grade_class, text)
     many.add_argument("folder", type=Path, help="NAME.py for each student, or a folder NAME/ each")
-    many.add_argument("--out", type=Path, default=Path("grades.csv"), metavar="CSV")
+    many.add_argument(
+        "--out", type=Path, default=Path("grades.csv"), metavar="CSV", help="default: grades.csv"
+    )
     many.add_argument("--fresh", action="store_true", help="grade again what is graded already")
     many.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
 
@@ -141,5 +143,5 @@ def print_sheet(args: argparse.Namespace) -> int:
         sheet = load(path)
         print(sheet)
         for e in sheet.exercises:
-            print(f"    {e.name:<30} lesson {e.lesson:>2}  {e.points:g} points")
+            print(f"    {e.name:<30} lesson {e.lesson:>2}, points: {e.points:g}")
     return 0
