@@ -215,27 +215,33 @@ def show(value) -> str:
         return text if value.size <= 30 else f"shape {value.shape}: {text}"
     if isinstance(value, float | np.floating | np.ndarray):
         return f"{float(value):.9g}"
-    if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
+    if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value[:6]):
         return "\n".join(show(v) for v in value[:6])
     text = pprint.pformat(brief(value), width=WIDTH - 24, compact=True, sort_dicts=False)
     lines = text.splitlines()
     return "\n".join([*lines[:8], "..."] if len(lines) > 8 else lines)
 
 
-def brief(value):
-    """Numbers inside lists and dicts to six digits."""
+def brief(value, depth: int = 4):
+    """The first items of lists and dicts, their numbers to six digits, their texts cut short."""
     if isinstance(value, float | np.floating):
         return float(f"{value:.6g}")
+    if isinstance(value, str):
+        return value[:200]
+    if isinstance(value, dict | list | tuple) and not depth:
+        return "..."
     if isinstance(value, dict):
-        return {key: brief(item) for key, item in value.items()}
+        first = itertools.islice(value.items(), 20)
+        return {brief(key): brief(item, depth - 1) for key, item in first}
     if isinstance(value, list | tuple):
-        return type(value)(map(brief, value))
+        return [brief(item, depth - 1) for item in value[:20]]
     return value
 
 
 def hang(head: str, text: str, width: int = 9) -> str:
     """Text beside a heading; lines of its own are kept, long ones are wrapped."""
     first = f"{head:<{width}} "
+    text = "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
     lines = []
     for line in text.splitlines() or [""]:
         margin = " " * (len(line) - len(line.lstrip()))

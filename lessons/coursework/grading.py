@@ -42,6 +42,8 @@ def submissions(folder: Path, plan: Plan) -> list[Submission]:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith((".", "__")):
             continue
+        if not entry.name.isprintable():
+            raise ValueError(f"{entry!r}: rename it, its name would garble the terminal")
         if entry.is_dir():
             found.append(choose(entry, plan))
         elif entry.suffix == ".py":

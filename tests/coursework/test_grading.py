@@ -51,6 +51,9 @@ def with_body(body):
         ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
         ("return 'x' * 2**25", "the answer is too long"),
         ("return lambda: 0", "it returns a function"),
+        ("return [[0.0] * 1000] * 50", "not shape (50, 1000)"),
+        ("return [[1.0], 2.0]", "a number is asked for, not list"),
+        ("raise ValueError('\\033[2J')", "ValueError: ?[2J"),
         ("return np.array([1j])", "dtype complex128"),
         ("return 'much'", "a number is asked for, not str"),
         ("pass; 0 + 0", "nothing is returned"),
@@ -88,6 +91,27 @@ def test_a_file_that_cannot_be_run_is_told_why(source, words):
     marks = marks_of(source)
     assert {m.points for m in marks.values()} == {0}
     assert all(words in " ".join(m.feedback.split()) for m in marks.values()), marks
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"error": 5}',
+        '{"functions": [], "empty": []}',
+        "[1, 2]",
+        "{" * 100_000,
+        '{"value": {"dict": [[[1], 2]]}, "changed": []}',
+        '{"value": {"array": [1, 2], "kind": "f", "shape": [3]}, "changed": []}',
+        '{"value": {"array": [1], "kind": "O", "shape": [1]}, "changed": []}',
+        '{"value": 1e999, "changed": [99, "x"]}',
+    ],
+)
+def test_forged_replies_do_not_harm(reply):
+    """The file finds the pipe to the grader and writes to it."""
+    source = with_body("forge()\n    return 1.0")
+    pipes = f"[os.write(fd, {reply!r}.encode() + b'\\n') for fd in (3, 4)]"
+    marks = marks_of(f"{source}\n\ndef forge():\n    import os\n    {pipes}\n")
+    assert marks[FIRST].points == 0
 
 
 def test_a_missing_function_is_named():
