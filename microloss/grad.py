@@ -10,9 +10,8 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from . import tensor as graph
 from .rules import BROADCASTING, RULES, unbroadcast
-from .tensor import Tensor, first_bad, real, recording_set
+from .tensor import Tensor, first_bad, mode, mode_set, real
 
 __all__ = ["grad", "hessian", "hvp", "jacobian"]
 
@@ -24,7 +23,7 @@ def walk(output, gradient, retain_graph, create_graph, towards=None) -> dict:
     Without create_graph the rules run on arrays; with it they run on Tensors and record.
     """
     useful = None if towards is None else leading_to(towards, output)
-    watching = graph.origins is not None
+    watching = mode.origins is not None
     totals = {}
     if output._fn is None or (towards and output in towards):
         totals[output] = gradient.copy()
@@ -124,7 +123,7 @@ def check(d, g, fn, i, tensor):
     d, g = (x.data if isinstance(x, Tensor) else np.asarray(x) for x in (d, g))
     at = first_bad(d, (g, *tensor._values))
     if at is not None:
-        where = graph.origins.get(tensor._number, "a line outside of detect_anomaly()")
+        where = mode.origins.get(tensor._number, "a line outside of detect_anomaly()")
         raise FloatingPointError(
             f"backward through {fn.__name__} made {d[at]} at element {at} of the gradient of its "
             f"argument {i}; {fn.__name__} was called at {where}"
@@ -185,7 +184,7 @@ def differentiate(output, gradient, retain_graph, create_graph, towards=None) ->
     gradient = seed(output, gradient, create_graph)
     if not create_graph:
         return walk(output, gradient, retain_graph, False, towards)
-    with recording_set(True):
+    with mode_set(recording=True):
         return walk(output, gradient, True, True, towards)
 
 

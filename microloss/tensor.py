@@ -10,6 +10,7 @@ import functools
 import itertools
 import os
 import sys
+import threading
 
 import numpy as np
 
@@ -22,11 +23,21 @@ __all__ = ["Tensor", "detect_anomaly", "no_grad"]
 # Every Tensor gets the next number, so whatever it was made of has a smaller one: numbers sort a
 # graph.  New data renews the number, so an operand younger than its result was changed after use.
 clock = itertools.count()
-recording = True  # False inside no_grad()
-origins = None  # inside detect_anomaly(): number of a Tensor -> where it was made
 NO_OPTIONS = {}
 new = object.__new__
 ndarray = np.ndarray
+
+
+class Mode(threading.local):
+    """What holds in one thread: no_grad() in another must not cut this one's graph."""
+
+    recording = True  # False inside no_grad()
+    origins = None  # inside detect_anomaly(): number of a Tensor -> where it was made
+
+
+mode = Mode()
+blocks = 0  # of no_grad() and the like, open in any thread; while 0, no need to look at `mode`
+changing = threading.Lock()
 
 
 class Tensor:
@@ -134,7 +145,7 @@ class Tensor:
     __bool__ = lambda self: bool(self._data)
 
     def __float__(self):
-        if self.requires_grad and recording:
+        if self.requires_grad and mode.recording:
             raise TypeError(
                 "float(t), math functions and array[i] = t would cut the Tensor from its graph: "
                 "use t.item() for the number, NumPy functions to go on computing"
@@ -282,7 +293,7 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
     out.grad = None
     out._number = next(clock)
     out._keeps_grad = False
-    if tracked and recording:
+    if tracked and (not blocks or mode.recording):
         out.requires_grad = True
         out._fn = fn
         out._args = args
@@ -291,7 +302,7 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
     else:
         out.requires_grad = False
         out._fn = out._args = out._values = out._kwargs = None
-    if origins is not None:
+    if blocks and mode.origins is not None:
         watch(out, fn, values)
     return out
 
@@ -412,7 +423,7 @@ def install_operators():
 
         def in_place(self, other):
             if self.is_leaf and self.requires_grad:
-                if recording:
+                if mode.recording:
                     raise RuntimeError(
                         f"in-place {ufunc.__name__} on a leaf that requires grad would lose the "
                         "leaf: write y = x + ... for a new Tensor, or x.data = ... to change values"
@@ -484,18 +495,24 @@ def no_grad():
     >>> y.requires_grad
     False
     """
-    with recording_set(False):
+    with mode_set(recording=False):
         yield
 
 
 @contextlib.contextmanager
-def recording_set(value):
-    global recording
-    before, recording = recording, value
+def mode_set(**changes):
+    """Change the mode of this thread for a block."""
+    global blocks
+    before = {name: getattr(mode, name) for name in changes}
+    with changing:
+        blocks += 1
     try:
+        vars(mode).update(changes)
         yield
     finally:
-        recording = before
+        vars(mode).update(before)
+        with changing:
+            blocks -= 1
 
 
 @contextlib.contextmanager
@@ -511,12 +528,8 @@ def detect_anomaly():
     Traceback (most recent call last):
     FloatingPointError: log made -inf at element (1,), from 0.0; called at ...
     """
-    global origins
-    before, origins = origins, {}
-    try:
+    with mode_set(origins={}):
         yield
-    finally:
-        origins = before
 
 
 LIBRARIES = (*(os.path.dirname(f) + os.sep for f in (__file__, np.__file__)), contextlib.__file__)
@@ -542,7 +555,7 @@ def first_bad(data, operands):
 
 def watch(out, fn, values):
     """Forward check of detect_anomaly()."""
-    origins[out._number] = users_line()
+    mode.origins[out._number] = users_line()
     at = first_bad(out._data, values)
     if at is None:
         return
@@ -550,5 +563,5 @@ def watch(out, fn, values):
     raise FloatingPointError(
         f"{fn.__name__} made {out._data[at]} at element {at}"
         + (f", from {', '.join(map(str, sources))}" if sources else "")
-        + f"; called at {origins[out._number]}"
+        + f"; called at {mode.origins[out._number]}"
     )

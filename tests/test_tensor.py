@@ -3,6 +3,7 @@
 import copy
 import inspect
 import re
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -481,6 +482,25 @@ def test_no_grad_as_a_decorator():
     assert not evaluate(x).requires_grad  # more than once
     assert evaluate.__doc__ == "Its docstring."
     assert (x * x).requires_grad
+
+
+@pytest.mark.parametrize("block", [no_grad, detect_anomaly])
+def test_a_block_holds_in_its_own_thread_only(block):
+    x, entered, leave = Tensor([1.0, 0.0], requires_grad=True), Event(), Event()
+
+    def elsewhere():
+        with block():
+            entered.set()
+            leave.wait(10)
+
+    thread = Thread(target=elsewhere)
+    thread.start()
+    entered.wait(10)
+    with np.errstate(divide="ignore"):
+        y = np.log(x)  # of 0: detect_anomaly() would raise
+    leave.set()
+    thread.join()
+    assert y.requires_grad
 
 
 def test_no_grad_ends_with_an_exception():
