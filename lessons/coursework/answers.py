@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .runner import decode, encode, scope
 from .sheet import Check, gradient
+from .wire import decode, encode, scope
 
 CUT = "a path is cut on the way, by .data, float() or np.array()"
 ANYTHING = type("Anything", (), {"__repr__": lambda self: "(any)"})()
@@ -107,7 +107,7 @@ def numeric_difference(got, want, place) -> Iterator[Difference]:
         return
     try:
         a, b = np.asarray(got, float), np.asarray(want, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         yield Difference(place, got, want, f"{kind} is asked for, not {type(got).__name__}")
         return
     if a.shape != b.shape:

@@ -62,13 +62,18 @@ def main(argv: list[str]) -> int:
         return 130
 
 
-def chosen(args: argparse.Namespace) -> Plan | None:
-    """The plan that the options name, if they name one."""
+def chosen(args: argparse.Namespace, seed: int = 0) -> Plan | None:
+    """The plan that the options name, if they name one; with this seed if nobody names another."""
     if args.plan and args.sheet:
         raise ValueError("the plan says which sheet: leave out the other")
-    plan = read_plan(args.plan) if args.plan else whole(find(args.sheet)) if args.sheet else None
-    seed = getattr(args, "seed", None)
-    return plan if plan is None or seed is None else replace(plan, seed=seed)
+    if args.plan:
+        plan = read_plan(args.plan, seed)
+    elif args.sheet:
+        plan = whole(find(args.sheet), seed)
+    else:
+        return None
+    named = getattr(args, "seed", None)
+    return plan if named is None else replace(plan, seed=named)
 
 
 def check(args: argparse.Namespace) -> int:
@@ -108,12 +113,13 @@ def line_of(m: Mark) -> str:
 
 
 def grade_class(args: argparse.Namespace) -> int:
-    plan = chosen(args)
+    plan = chosen(args, seed=1)  # other numbers than those that `check` prints
     if plan is None:
         raise ValueError("say which sheet: --sheet 06, or --plan with a TOML")
     if args.jobs < 1:
         raise ValueError(f"--jobs {args.jobs}: at least one at a time")
-    if args.out.suffix == ".json" or not args.out.parent.is_dir():
+    out = args.out
+    if out.suffix == ".json" or out.is_dir() or not out.parent.is_dir():
         raise ValueError(
             f"--out {args.out}: a .csv in a folder that exists; a .json goes beside it"
         )

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from microloss import __version__
 
-from .marking import Mark, mark
+from .marking import Mark, SheetError, interrupted, mark
 from .sheet import Plan
 
 LARGEST = 1 << 20  # bytes of a submission
@@ -40,16 +41,18 @@ def submissions(folder: Path, plan: Plan) -> list[Submission]:
         raise ValueError(f"{folder} is no folder of submissions")
     found = []
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith((".", "__")):
+        if hidden(entry):
             continue
         if not entry.name.isprintable():
             raise ValueError(f"{entry!r}: rename it, its name would garble the terminal")
-        if entry.is_dir():
+        if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+            found.append(Submission(entry.name, None, "a link, no file of its own"))
+        elif entry.is_dir():
             found.append(choose(entry, plan))
-        elif entry.suffix == ".py":
+        elif entry.suffix.lower() == ".py":
             found.append(Submission(entry.stem, entry))
-        elif entry.suffix == ".ipynb":
-            found.append(Submission(entry.name, None, "a notebook: hand in the .py file"))
+        else:
+            found.append(Submission(entry.name, None, "no .py file"))
     students = [s.student for s in found]
     if twice := {s for s in students if students.count(s) > 1}:
         raise ValueError(f"{folder}: both a file and a folder are named {', '.join(sorted(twice))}")
@@ -58,9 +61,19 @@ def submissions(folder: Path, plan: Plan) -> list[Submission]:
     return found
 
 
+def hidden(path: Path) -> bool:
+    """Whether a file is one that systems leave behind."""
+    return path.name.startswith(".") or path.name in ("__MACOSX", "__pycache__")
+
+
 def choose(folder: Path, plan: Plan) -> Submission:
     """The file of a student's folder: its only .py, or the only one that is of this sheet."""
-    files = sorted(path for path in folder.rglob("*.py") if "__MACOSX" not in path.parts)
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() == ".py" and path.is_file() and not path.is_symlink()
+        if not any(map(hidden, [path, *path.relative_to(folder).parents]))
+    ]
     opening = f"Sheet {plan.sheet.label}.".encode()
     mine = [path for path in files if opening in path.read_bytes()[:1000]]
     for candidates in (mine, files):
@@ -89,7 +102,13 @@ def grade_one(submission: Submission, plan: Plan) -> list[Mark]:
         text = text_of(submission.path)
     except (ValueError, OSError) as error:
         return [Mark(e.name, 0, plan.points[e.name], str(error)) for e in plan.exercises]
-    return mark(plan, text, submission.path.name, quiet=True)
+    try:
+        return mark(plan, text, submission.path.name, quiet=True)
+    except SheetError:
+        raise
+    except Exception as error:
+        why = f"the grader stumbles over what this file does: {type(error).__name__}: {error}"
+        return [Mark(e.name, 0, plan.points[e.name], why) for e in plan.exercises]
 
 
 def fingerprint(plan: Plan) -> str:
@@ -118,7 +137,9 @@ def grade(
     rows = {} if fresh else earlier(kept, plan)
     names = {s.student for s in todo}
     rows = {student: row for student, row in rows.items() if student in names}
-    digests = {s.student: digest(s.path.read_bytes() if s.path else b"") for s in todo}
+    digests = {
+        s.student: digest(s.path.read_bytes() if s.path else s.problem.encode()) for s in todo
+    }
     waiting = [s for s in todo if rows.get(s.student, {}).get("file") != digests[s.student]]
     if len(waiting) < len(todo):
         report(f"{len(todo) - len(waiting)} of {len(todo)} are graded already")
@@ -127,6 +148,7 @@ def grade(
         started = time.perf_counter()
         return submission, grade_one(submission, plan), time.perf_counter() - started
 
+    interrupted.clear()
     pool = ThreadPoolExecutor(jobs)
     try:
         done = [pool.submit(timed, submission) for submission in waiting]
@@ -144,6 +166,9 @@ def grade(
             write(kept, json_of(rows, plan))
             progress = f"{count:>{len(str(len(waiting)))}} of {len(waiting)}"
             report(f"{progress}  {student}  {points:g} of {of:g} points  {seconds:.1f} s")
+    except KeyboardInterrupt:
+        interrupted.set()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     write(kept, json_of(rows, plan))
@@ -200,6 +225,8 @@ def harmless(text: str) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
+    ) as draft:
+        draft.write(text)
+    os.replace(draft.name, path)

@@ -1,5 +1,6 @@
 """Mark one file: its functions are called in a process of their own, and what came is explained."""
 
+import contextlib
 import json
 import os
 import queue
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,12 +20,13 @@ import microloss
 
 from . import feedback
 from .answers import Answer, call, source_of
-from .runner import decode, encode
 from .sheet import Check, Exercise, Plan
+from .wire import decode, encode
 
 RUNNER = Path(__file__).with_name("runner.py")
 LIBRARY = Path(microloss.__file__).parents[1]
 LONGEST = 1 << 22  # characters of one reply
+interrupted = threading.Event()  # set, all that wait for a process give up
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
@@ -39,6 +42,10 @@ class Mark:
     as_dict = asdict
 
 
+class SheetError(ValueError):
+    """The author's mistake, not a student's."""
+
+
 class Process:
     """A process that runs a student's file, started when it is first asked for something."""
 
@@ -49,7 +56,7 @@ class Process:
             "name": name,
             "given": plan.sheet.given,
             "megabytes": plan.megabytes,
-            "seconds": plan.seconds * (len(plan.points) + 1) + 10,
+            "seconds": 60 * plan.seconds,
         }
         self.process = None
 
@@ -89,11 +96,17 @@ class Process:
         replies.put("")
 
     def send(self, request: dict):
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        except OSError:
-            pass  # it has ended, and the missing reply will say so
+        """Send a request, which takes long if it is long and nobody reads."""
+        pipe = self.process.stdin
+
+        def write():
+            with contextlib.suppress(OSError, ValueError):  # ended: the missing reply will say so
+                pipe.write(json.dumps(request) + "\n")
+                pipe.flush()
+
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        writer.join(self.plan.seconds)
 
     def call(self, e: Exercise, check: Check, args: tuple) -> dict:
         """What a call of the student's function gave: {"value", "changed"} or {"error"}."""
@@ -110,13 +123,15 @@ class Process:
         self.send(request)
         seconds = self.plan.seconds
         try:
-            line = self.replies.get(timeout=seconds)
+            line = self.wait(seconds)
             if not line:
                 return self.failure("Ended", "the process ended in the middle of it")
             reply = json.loads(line)
             if "error" in reply:
                 return {
-                    "error": {key: str(reply["error"][key]) for key in ("kind", "text", "where")}
+                    "error": {
+                        key: str(reply["error"][key])[:2000] for key in ("kind", "text", "where")
+                    }
                 }
             if not request:
                 return {key: {str(name) for name in reply[key]} for key in ("functions", "empty")}
@@ -127,6 +142,18 @@ class Process:
         except Exception:
             return self.failure("Unreadable", "the answer is too long, or garbled")
 
+    def wait(self, seconds: float) -> str:
+        """The next line, the empty one at the end. Raises Empty after this time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            try:
+                return self.replies.get(timeout=min(0.5, max(0, deadline - time.monotonic())))
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    raise
+
     def failure(self, kind: str, text: str) -> dict:
         self.stop()
         return {"error": {"kind": kind, "text": text, "where": ""}}
@@ -135,7 +162,8 @@ class Process:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
+            with contextlib.suppress(OSError):  # what it has not read any more
+                self.process.stdin.close()
             self.process = None
 
 
@@ -177,7 +205,7 @@ def examine(e: Exercise, process: Process) -> str:
 def cases(e: Exercise, plan: Plan) -> Iterator[tuple[Check, Iterator[tuple]]]:
     """The checks of an exercise, each with its calls: their arguments, and what is right.
 
-    Raises ValueError where the right answer itself fails, which is its author's mistake.
+    Raises SheetError where the right answer itself fails, which is its author's mistake.
     """
 
     def calls(check, rng):
@@ -185,7 +213,7 @@ def cases(e: Exercise, plan: Plan) -> Iterator[tuple[Check, Iterator[tuple]]]:
             for args in check.cases(rng):
                 yield args, call(check, e.reference, args)
         except Exception as error:
-            raise ValueError(
+            raise SheetError(
                 f"{plan.sheet.path}: in the check {check.title!r} of {e.name}, the right answer "
                 f"itself fails: {type(error).__name__}: {error}"
             ) from error
@@ -197,7 +225,7 @@ def cases(e: Exercise, plan: Plan) -> Iterator[tuple[Check, Iterator[tuple]]]:
 
 
 def verify(plan: Plan) -> None:
-    """Raise ValueError unless the right answers can be called and the checks catch all mistakes."""
+    """Raise SheetError unless the right answers can be called and the checks catch all mistakes."""
     for e in plan.exercises:
         asked = [
             Answer(check, args, want, {"value": want})
@@ -206,4 +234,4 @@ def verify(plan: Plan) -> None:
         ]
         for known in e.mistakes:
             if all(feedback.fits(known.function, answer) for answer in asked):
-                raise ValueError(f"{plan.sheet.path}: no check of {e.name} catches: {known.why}")
+                raise SheetError(f"{plan.sheet.path}: no check of {e.name} catches: {known.why}")

@@ -195,7 +195,7 @@ class Plan:
 
     sheet: Sheet
     points: dict[str, float]
-    seed: int = 0
+    seed: int
     seconds: float = 10.0
     megabytes: int = 1024
 
@@ -213,13 +213,16 @@ class Plan:
         return "\n\n".join([f'"""{opening}"""\n\n{self.sheet.given}', *functions])
 
 
-def whole(sheet: Sheet) -> Plan:
+def whole(sheet: Sheet, seed: int = 0) -> Plan:
     """The plan of which nothing is chosen: the sheet as it is."""
-    return Plan(sheet, {e.name: e.points for e in sheet.exercises})
+    return Plan(sheet, {e.name: e.points for e in sheet.exercises}, seed)
 
 
-def read_plan(path: Path) -> Plan:
-    """A plan from TOML. Raises ValueError, naming the key, for what it cannot mean."""
+def read_plan(path: Path, seed: int = 0) -> Plan:
+    """A plan from TOML, with this seed if it names none.
+
+    Raises ValueError, naming the key, for what it cannot mean.
+    """
     try:
         given: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -249,4 +252,4 @@ def read_plan(path: Path) -> Plan:
             )
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{path}: {exercise_name} = {value!r} must be a number of points")
-    return Plan(sheet, points, **given)
+    return Plan(sheet, points, **{"seed": seed} | given)

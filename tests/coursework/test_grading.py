@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +69,13 @@ def with_body(body):
         ("open('/etc/hostname')", "closed to a file being checked"),
         ("import os; os.symlink('/etc', 'x'); open('x/hostname')", "closed to a file being"),
         ("import importlib; importlib.import_module('lessons.kit')", "closed to a file"),
-        ("import importlib; importlib.import_module('microloss.losses')", "is not open here"),
+        ("import importlib; importlib.import_module('microloss.losses')", "closed to a file being"),
+        ("__import__('microloss').grad", "microloss is not open here"),
+        ("__import__('matplotlib')", "closed to a file being"),
+        ("import os; os.open('../x', 0, dir_fd=os.open('.', 0))", "closed to a file being checked"),
+        ("import os; os.pidfd_open(os.getppid())", "raised AttributeError"),
+        ("from multiprocessing.util import spawnv_passfds as f; f(b'x', [b'x'], [])", "a process"),
+        ("return 10**400", "a number is asked for"),
     ],
 )
 def test_what_goes_wrong_costs_one_exercise(body, words):
@@ -230,12 +238,64 @@ def test_what_cannot_be_graded_is_said(tmp_path):
     (folder / ".hidden").write_text("")
     said = {r["student"]: r["exercises"][0]["feedback"] for r in graded(folder)}
     assert said == {
-        "book.ipynb": "a notebook: hand in the .py file",
+        "book.ipynb": "no .py file",
         "empty": "one file is needed, the folder has no .py file",
         "latin": "the file is not text in UTF-8",
         "long": "the file has 2000000 bytes; 1048576 are allowed",
         "two": "one file is needed, the folder has a.py, b.py",
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_the_grading_and_what_it_started(tmp_path):
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for name in ("anna", "ben", "cleo"):
+        (folder / f"{name}.py").write_text(with_body("while True: pass"))
+    command = [sys.executable, "-m", "lessons", "grade", folder, "--sheet", "2", "--jobs", "2"]
+    grader = subprocess.Popen(
+        [*command, "--out", tmp_path / "x.csv"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2)
+    grader.send_signal(signal.SIGINT)
+    assert "interrupted" in grader.communicate(timeout=7)[1]  # the loops alone would take 10
+    assert grader.returncode == 130
+
+
+def test_check_and_grade_use_other_numbers(tmp_path):
+    """An answer that repeats what `check` prints earns nothing."""
+    (tmp_path / "anna.py").write_text(with_body("return 0.0"))
+    main(["grade", str(tmp_path), "--sheet", "2", "--out", str(tmp_path.parent / "seeds.csv")])
+    kept = json.loads((tmp_path.parent / "seeds.json").read_text())
+    assert kept["seed"] == 1 != PLAN.seed
+
+
+def test_links_are_no_submissions(tmp_path):
+    folder = tmp_path / "class"
+    (folder / "zoe").mkdir(parents=True)
+    (folder / "anna.py").write_text(RIGHT)
+    (folder / "ben.py").symlink_to(folder / "anna.py")
+    (folder / "cleo.py").symlink_to(folder / "nowhere.py")
+    (folder / "zoe" / "a.py").symlink_to(folder / "anna.py")
+    (folder / "zoe" / ".ipynb_checkpoints").mkdir()
+    (folder / "zoe" / ".ipynb_checkpoints" / "a.py").write_text(RIGHT)
+    points = {row["student"]: row["points"] for row in graded(folder)}
+    assert points == {"anna": sum(PLAN.points.values()), "ben.py": 0, "cleo.py": 0, "zoe": 0}
+
+
+def test_the_last_definition_counts():
+    stub = f"def {FIRST}(input, target, delta):\n    ...\n\n"
+    marks = marks_of(stub + RIGHT)
+    assert marks[FIRST].feedback == ""
+
+
+def test_a_stumbling_grader_goes_on(class_of_three, monkeypatch):
+    def stumble(*_, **__):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("lessons.coursework.grading.mark", stumble)
+    rows = graded(class_of_three)
+    assert len(rows) == 3 and "stumbles" in rows[0]["exercises"][0]["feedback"]
 
 
 def test_the_file_of_the_sheet_is_chosen_among_several(tmp_path):
