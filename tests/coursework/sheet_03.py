@@ -105,6 +105,11 @@ in_the_callers_array = slip(
 )
 
 
+labels_counted_from_1 = slip(
+    cross_entropy_gradient, "one class too early", ("labels]", "labels - 1]")
+)
+
+
 def f1_score(predicted, actual):
     found = np.sum((predicted == 1) & (actual == 1))
     ones = np.sum(predicted) + np.sum(actual)

@@ -68,6 +68,13 @@ def adam_step(theta, m, v, g, t, lr, beta1, beta2, eps):
     return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v
 
 
+adam_with_v_as_it_is = slip(adam_step, "m is corrected, v is not", ("v / (1 - beta2**t)", "v"))
+adam_with_a_corrected_root = slip(
+    adam_step,
+    "correct v, and then take the root",
+    ("v / (1 - beta2**t)", "v"),
+    ("np.sqrt(v_hat)", "np.sqrt(v_hat) / (1 - beta2**t)"),
+)
 adam_without_correction = slip(
     adam_step,
     "the averages are not corrected",

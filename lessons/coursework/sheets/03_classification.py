@@ -138,6 +138,16 @@ def columns_of_every_row(logits, labels):
     return p / len(logits)
 
 
+@cross_entropy_gradient.mistake("labels count from 0 already: 1 is subtracted one class too early")
+def labels_from_1(logits, labels):
+    return (softmax(logits) - one_hot(logits, (labels - 1) % logits.shape[1])) / len(logits)
+
+
+@cross_entropy_gradient.mistake("this is the gradient by p: go on through the softmax, to p - 1")
+def by_the_probabilities(logits, labels):
+    return -one_hot(logits, labels) / softmax(logits) / len(logits)
+
+
 @cross_entropy_gradient.mistake("one largest logit serves for all rows: each row has its own")
 def one_for_all(logits, labels):
     return (softmax(logits, largest_along=None) - one_hot(logits, labels)) / len(logits)

@@ -202,6 +202,18 @@ def eps_early(theta, m, v, g, t, lr, beta1, beta2, eps):
     return theta - lr * m / (1 - beta1**t) / ((np.sqrt(v) + eps) / np.sqrt(1 - beta2**t)), m, v
 
 
+@adam_step.mistake("m is corrected, v is not: divide it by 1 - beta2^t")
+def half_corrected(theta, m, v, g, t, lr, beta1, beta2, eps):
+    m, v = averages(m, v, g, beta1, beta2)
+    return theta - lr * m / (1 - beta1**t) / (np.sqrt(v) + eps), m, v
+
+
+@adam_step.mistake("the root of v is corrected: correct v, and then take the root")
+def corrected_root(theta, m, v, g, t, lr, beta1, beta2, eps):
+    m, v = averages(m, v, g, beta1, beta2)
+    return theta - lr * m / (1 - beta1**t) / (np.sqrt(v) / (1 - beta2**t) + eps), m, v
+
+
 @adam_step.mistake("there is no root: m is divided by sqrt(v) + eps")
 def rootless(theta, m, v, g, t, lr, beta1, beta2, eps):
     m, v = averages(m, v, g, beta1, beta2)
