@@ -1,7 +1,7 @@
 """Lesson 26. Autoencoders
 
 An autoencoder learns pictures without labels: it squeezes each into a few numbers, its code, and
-rebuilds the picture from them. What it rebuilds badly is unlike all that it has seen.
+rebuilds the picture from them. What it rebuilds badly is probably unlike all it has seen.
 
 Lesson 25 had a mask for a target; here the target is the input. Then KL (lesson 13) puts the codes
 where we can find them, to draw new digits. With too much of it the code falls silent.
@@ -53,7 +53,7 @@ wide, narrow = np.mean(errors[64]), np.mean(errors[4])
 claim("64 numbers rebuild better", wide < narrow / 2, f"squared error {wide:.2f}, not {narrow:.2f}")
 wide, narrow = np.mean(areas[64]), np.mean(areas[4])
 shown = f"ROC AUC {narrow:.2f} against {wide:.2f}, mean of ten strangers"
-claim("4 tell strangers better: 64 copy anything", narrow > max(0.85, wide + 0.02), shown)
+claim("4 tell strangers better: 64 copy them, too", narrow > max(0.85, wide + 0.02), shown)
 low, *_, high = sorted(zip(areas[4], range(10)))
 shown = "{:.2f} for {}, {:.2f} for {}".format(*low, *high)
 claim("but not each: some hide among the known", low[0] < 0.88 < 0.94 < high[0], shown)
@@ -64,7 +64,7 @@ claim("the distance to the nearest known picture does better", lookup > narrow, 
 # ---- a code to draw from -------------------------------------------------------------------------
 
 say("""
-That one must keep all pictures, and draws none. To draw, decode a random code; but where are they?
+That look-up keeps all pictures, and draws none. To draw, decode a random code; but where are they?
 In a variational autoencoder (VAE; Kingma, Welling 2014) the encoder gives each picture a Gaussian,
 the decoder makes do with a draw z from it, and KL charges for what z tells beyond N(0, 1):
 
@@ -125,9 +125,9 @@ claim("nothing: posterior collapse", told[2] < 0.01, f"{told[2]:.4f} nats, beta 
 off = np.abs(models[2].decoder(rng.normal(size=(500, 2))).data - images.mean(axis=0)).mean()
 claim("every code draws the mean picture", off < 0.03, f"{off:.3f} off a pixel")
 say("""
-To tell of a direction in which pictures have variance v saves an error of v at most. The first
-whisper pays if v > beta / 2, for a linear decoder (Lucas et al. 2019), and in a whisper any decoder
-is nearly linear. The largest v is the top eigenvalue of the pictures' covariance matrix.
+To tell a small share r of a direction with variance v saves r v of the error, and costs beta r / 2
+in KL: it pays if v > beta / 2, for a linear decoder (Lucas et al. 2019), and for a whisper any good
+decoder is nearly linear. The largest v is the top eigenvalue of the pictures' covariance matrix.
 """)
 vary = np.linalg.eigvalsh(np.cov(images.T))[:-3:-1]  # the two largest
 shown = f"{2 * vary[0]:.2f}; {told[0.5]:.2f} nats at beta 0.5, {told[2]:.4f} at 2"

@@ -5,7 +5,7 @@ from the real. What that network measures decides what the generator can learn f
 
 The autoencoders of lesson 26 had a picture to rebuild. Here one distribution is compared with
 another: by the Jensen-Shannon divergence (JS) of lesson 13, or by the Wasserstein distance, the
-mean way its mass must be carried. To use that one, we need a gradient inside the loss.
+least mean distance its mass must be carried. To use that one, we need a gradient in the loss.
 """
 
 import matplotlib.pyplot as plt
@@ -92,7 +92,7 @@ say("""
 Wasserstein is also the most by which real scores can exceed fake ones, on average, under a function
 of slope at most 1 (Kantorovich, Rubinstein). So a WGAN's D, the critic, gives scores, and must not
 be steep. Its weights are clipped; or, in WGAN-GP, a gradient penalty pulls its slope to 1 between
-the data. To learn from that, we differentiate a gradient, and ask for it with create_graph=True.
+real and fake. To learn from that, we differentiate a gradient: create_graph=True keeps its graph.
 """)
 
 
@@ -141,7 +141,7 @@ claim("WGAN-GP finds all, non-saturating unevenly", fair, f"{gp[1]:.1f} and {oth
 close = abs(gp[3] - 1) < 0.3 and clipped[3] < 0.3
 claim("its slope is near 1, that of a clipped D is not", close, f"{gp[3]:.2f} and {clipped[3]:.2f}")
 won = balanced[0] == 8 and balanced[2] > minimax[2] + 3
-claim("minimax is best served 1:1", won, f"{balanced[2]:.0f} % on a hill, 5:1 {minimax[2]:.0f} %")
+claim("minimax fares better 1:1", won, f"{balanced[2]:.0f} % on a hill, 5:1 {minimax[2]:.0f} %")
 
 panels = [["curves", *list(fakes)[:3]], ["pulls", *list(fakes)[3:]]]
 fig, axes = plt.subplot_mosaic(panels, figsize=(10, 5), width_ratios=[1.5, 1, 1, 1])
@@ -162,14 +162,14 @@ axes["curves"].legend()
 save(fig)
 
 takeaway("""
-    Where data and samples share nothing, JS is flat, and so is minimax under a sure D. Wasserstein
-    is not. Its critic wants many steps and a slope of 1; a GAN wants D and G balanced.
+    Where data and samples share nothing, JS is flat, and so is minimax under a sure D: balance
+    D and G. Wasserstein is not: its critic, held to a slope of 1, may grow as good as it can.
 
     Next: lesson 28 lets a trained network say how alike two pictures are.
 """)
 exercises(
     [
         "Clip at 0.05, 0.2 and 0.4. How does the slope of D grow, with its three layers?",
-        "Play WGAN-GP one to one as well, with several seeds. What does its critic lack?",
+        "Play WGAN-GP one to one as well, with several seeds. Does its critic need five steps?",
     ]
 )

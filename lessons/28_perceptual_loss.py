@@ -62,7 +62,7 @@ def apart(network, a, b):
 predict("""
     A digit moves by one pixel, or it gets noise of the same squared error. How far is that, with
     another digit at 100 %? In pixels? In the hidden layers of a network that learned to read digits
-    in any of five places? And of one that met no moved digits?
+    in any of five places (the eye)? And of one that met no moved digits?
 """)
 eye = reader(np.concatenate([images, moved(images)]), np.tile(labels, 5), 12, 128, 64)
 naive = reader(images, labels, 30, 128, 64)
@@ -116,9 +116,9 @@ shown = f"{both[1]:.0%}, not {pixels[1]:.0%}"
 better = both[1] > pixels[1] + 0.03 and both[0] > 0.95 * pixels[0]
 claim("by both: better read, and no nearer in pixels", better, shown)
 claim("an untrained eye is no help", untrained[1] < pixels[1] + 0.03, f"{untrained[1]:.0%}")
-shown = f"the eye reads {features[3]:.0%}, similarity {features[2]:.0%}"
+shown = f"{features[3]:.0%}; similarity {features[2]:.0%}"
 strange = features[3] > features[2] + 0.1 and features[0] > 2 * pixels[0]
-claim("features alone: networks read them, but they are unlike digits", strange, shown)
+claim("features alone: the eye reads them, but they are unlike digits", strange, shown)
 say("The trained eye had labels, and they speak through it. Has it made the pictures sharp?")
 edges = [np.mean(np.diff(x.reshape(-1, 8, 8)) ** 2) for x in (rebuilt["both"], test)]
 shown = f"{edges[0] / edges[1]:.0%} of the original's squared step from pixel to pixel"

@@ -46,7 +46,7 @@ def train(loss, start=ref, steps=1000, lr=0.1):
 say("""
 To each of three prompts there are ten answers, of 1 to 10 sentences. People see two answers of the
 reference and choose by the Bradley-Terry model: the odds are e^(difference of rewards). From 1500
-choices we learn a reward, for each prompt a number times the sentences: mostly, more was better.
+choices we learn a reward, for each prompt a number times the length: mostly, more was better.
 """)
 seen = np.exp(ref[:, win] + ref[:, lose]) * beats
 choices = rng.multinomial(500, seen / seen.sum(axis=1, keepdims=True))
@@ -75,10 +75,10 @@ def ppo(reward, beta):
     return loss
 
 
-predict("PPO makes the policy earn as much of this reward as it can. What do people get?")
+predict("PPO (proximal policy optimisation) raises this reward. What do people get?")
 path = train(ppo(proxy, beta=0), steps=300, lr=0.05)
 promised, got = (np.array([mean(x, reward) for x in path]) for reward in (proxy, truth))
-claim("the learned reward rises", promised[-1] > promised.max() - 0.01, f"by {promised[-1]:.1f}")
+claim("the learned reward rises", 3 < max(promised) - 0.01 < promised[-1], f"by {promised[-1]:.1f}")
 peak = f"up by {got.max():.1f}, at the end {got[-1]:+.1f}"
 claim("the true one rises, then falls below its start", got.max() > 0.5 > -0.5 > got[-1], peak)
 rare = choices[:, np.maximum(win, lose) >= 7].sum() / 1500
@@ -99,8 +99,9 @@ claim("one between", between, "true reward " + ", ".join(f"{x:+.2f}" for x in tr
 
 say("""
 Turned round, the formula says that reward = beta log(policy / reference), up to a constant: every
-policy is a reward model. DPO trains it as one, on the choices. Here people choose between all pairs
-of answers, not only the likely ones.
+policy is a reward model. DPO (direct preference optimisation) trains it as one, on choices: here
+endlessly many, between all pairs. Of its relatives, IPO wants a fixed lead of the better answer,
+KTO judges answers one by one, and ORPO needs no reference.
 """)
 
 
@@ -125,8 +126,8 @@ claim("it ends there", off < 1e-4, f"for four betas, probabilities off by at mos
 nats = [kl(x) for x in tied]
 leash = ", ".join(f"{x:.2f}" for x in nats) + " nats for 4, 2, 1, 1/2"
 claim("larger beta, nearer to the reference", np.diff(nats).min() > 0.03, leash)
-RULES = {"ppo": ppo(truth, 1), "ipo": judged("ipo", 0.1)}
-RULES |= {name: judged(name, 1) for name in ("dpo", "kto", "orpo")}
+BETA = {"ppo": 1, "ipo": 0.1, "dpo": 1, "kto": 1, "orpo": 1}
+RULES = {name: ppo(truth, 1) if name == "ppo" else judged(name, b) for name, b in BETA.items()}
 paths = {name: train(loss, lr=0.02)[::5] for name, loss in RULES.items()}
 off = gap(paths["ppo"][-1], tied[2])
 claim("PPO, given the true reward, ends there too", off < 0.01, f"beta = 1, off by {off:.0e}")
@@ -153,8 +154,8 @@ way = lambda policies: np.transpose([(kl(x), mean(x, truth)) for x in policies])
 best = way([ref + truth / beta for beta in np.geomspace(0.2, 20)])
 right.plot(*best, ":", color=COLOR["truth"], label="best possible")
 for size, (name, path) in zip((11, 6, 6, 6, 6), paths.items()):
-    right.plot(*way(path), color=COLOR[name])
-    right.plot(*way(path[-1:]), "o", ms=size, color=COLOR[name], label=name.upper())
+    style = {"color": COLOR[name], "label": f"{name.upper()}, beta {BETA[name]}"}
+    right.plot(*way(path), "o-", markevery=[-1], ms=size, **style)
 right.set(xlabel="KL(policy || reference), in nats", ylabel="true reward")
 right.set_title("PPO and DPO reach the best possible")
 right.legend(loc="lower right")
@@ -162,8 +163,8 @@ save(fig)
 
 takeaway("""
     A learned reward is right where people have chosen, and hacked where they have not: stay near.
-    DPO gets from the choices alone what PPO gets from the true reward. The same beta is another
-    leash in each loss, and DPO's does not hold where no choice ever goes the other way.
+    DPO gets from choices alone, if there are enough, what PPO gets from the true reward. Beta is
+    another leash in each loss, in ORPO none; DPO's breaks where no choice goes the other way.
 
     Next: lesson 31 designs losses of your own.
 """)

@@ -32,7 +32,7 @@ Pupils begin with what is easy. Self-paced learning (Kumar et al. 2010) lets in 
 loss is below a threshold, which rises until all are in. Ours starts at ln 10, what a blind guess
 costs, and grows by a tenth each epoch. Of 800 digits, {wrong.sum()} are wrongly labelled.
 """)
-predict("By chance, about half of the labels cost less than ln 10 at first. And the other half?")
+predict("By chance, some labels cost less than ln 10 at first. What becomes of the others?")
 
 
 def train(labels, thresholds):
@@ -156,7 +156,7 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
 left.plot(epoch + 1, 100 * cured, color=COLOR["model"], label="hard ones out")
 left.plot(epoch + 1, 100 * plain, color=COLOR["truth"], label="all at once")
 left.plot(epoch + 1, 100 * paced, color=COLOR["naive"], label="easy first")
-left.set(xlabel="epoch", ylabel="test images read (%)", title="Easy first shuts out whole digits")
+left.set(xlabel="epoch", ylabel="test images read (%)", title="Hard ones out ends best")
 left.legend(loc="lower right")
 for name, weights, key in zip(PEOPLE, path.T, ("model", "ce", "validation", "truth", "naive")):
     right.plot(100 * weights, color=COLOR[key], label=name)

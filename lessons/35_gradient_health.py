@@ -3,7 +3,7 @@
 A deep network can fail to learn with good data and the right loss, because the gradient vanishes or
 explodes on its way back through the layers. That shows before the first step, to those who look.
 
-Lesson 2 made the gradient a product. Lesson 5 had one hidden layer, and any start would do; here
+Lesson 2 made the gradient a product. Lesson 5 had one hidden layer, and the usual start did; here
 are twenty. We choose the start, clip (lesson 15), and ask where the loop's time and memory go.
 """
 
@@ -113,7 +113,7 @@ def train(start, optimizer=Adam, lr=0.001, max_norm=np.inf, **options):
     return np.array(steps).T
 
 
-predict("Adam divides every gradient by its usual size. Can it train the sigmoids, then?")
+predict("Adam divides every gradient by its usual size. Can it train the sigmoids in 200 steps?")
 sigmoid, *others = (train(CHOICES["sigmoid, Xavier"], lr=lr) for lr in (0.001, 0.0001, 0.01))
 tanh, relu = (train(CHOICES[name]) for name in ("tanh, Xavier", "relu, He"))
 *stuck, a, b = (run[0, -20:].mean() for run in (sigmoid, *others, tanh, relu))

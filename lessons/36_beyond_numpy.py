@@ -1,7 +1,7 @@
 """Lesson 36. Beyond NumPy
 
 What you have learned moves on with you: one training function, written once, runs in microloss and
-in PyTorch, from the same weights, and gives the same numbers. Then it runs on many machines.
+in PyTorch, from the same weights, and gives the same numbers. Then eight workers share the work.
 
 Lesson 5 has the loop; lesson 35 asked where its time and memory go. Large libraries answer with
 other hardware, not with other mathematics. Without PyTorch, this lesson says what it leaves out.
@@ -50,7 +50,7 @@ def train(library, dtype):
 START = network(nn, rng=args.seed).state_dict()
 MICROLOSS = nn, losses, optim, np.asarray, {"rng": args.seed}
 model, curve = train(MICROLOSS, np.float64)
-say("The weights leave in a file of names (0.weight) and arrays, which NumPy alone can read.")
+say("The weights leave in a file of names (0.weight) and arrays; to read it, NumPy is enough.")
 with TemporaryFile() as file:
     np.savez(file, **model.state_dict())
     file.seek(0)
@@ -89,7 +89,7 @@ else:
 predict("Hardware for networks counts in float32, 7 digits, or less. How far off is the loss then?")
 _, runs["float32"] = train(MICROLOSS, np.float32)
 gap = np.abs(runs["float32"] - curve).max()
-claim("in its seventh digit, for half the memory", 1e-9 < gap < 1e-4, f"gap {gap:.0e}")
+claim("in its seventh digit, for half the memory", 1e-8 < gap < 1e-6, f"gap {gap:.0e}")
 predict("k workers share a batch, and average their gradients. How far is that from one machine?")
 loss = lambda rows: losses.cross_entropy(model(X[rows]), y[rows])
 gradient = lambda rows: flatten(grad(loss(rows), model.parameters()))
@@ -154,7 +154,7 @@ for name, run in runs.items():
     apart.semilogy(np.maximum(abs(run - curve), 1e-17), color=color, lw=1.5, label=name)
 losing.set(xlabel="step", ylabel="loss of the batch (nats)", title="Whoever computes: one curve")
 apart.set(xlabel="step", ylabel="distance from microloss (nats)", title="Apart by rounding only")
-ring.plot(counts, counts, "o-", color=COLOR["naive"], label="one server for all")
+ring.plot(counts, counts, "o-", color=COLOR["naive"], label="all to one server")
 ring.plot(counts, loads, "o-", color=COLOR["model"], label="each worker in a ring")
 ring.set(xlabel="workers", ylabel="gradients sent in a step", title="A ring never gets crowded")
 for ax in (losing, apart, ring):
