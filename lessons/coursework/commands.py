@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     text = "Check a sheet you have worked on: what is right, and why the rest is not."
     one = command("check", check, text)
     one.add_argument("file", help="06 for lessons/exercises/06_*.py, or a path")
+    one.add_argument("--checks", action="store_true", help="name all that is checked, as well")
 
     text = "Grade a folder of submissions, each in a process of its own."
     many = command("grade", grade_class, text)
@@ -97,8 +98,10 @@ def check(args: argparse.Namespace) -> int:
     if len(told) == 1 < len(marks) and told.isdisjoint({"", NOT_BEGUN}):  # the file cannot be run
         print(textwrap.indent(told.pop(), "  "))
         marks = [replace(m, feedback="see above") for m in marks]
-    for m in marks:
+    for m, e in zip(marks, plan.exercises):
         print(line_of(m))
+        if args.checks:
+            print(*(f"      [{check.title}]" for check in e.checks), sep="\n")
     points, of = sum(m.points for m in marks), sum(m.of for m in marks)
     print(f"\nPoints: {points:g} of {of:g}.")
     return 0 if points == of else 1

@@ -426,6 +426,15 @@ def test_an_author_is_told_what_is_wrong_with_a_sheet(tmp_path, capsys, old, new
     assert words in capsys.readouterr().err
 
 
+def test_checks_are_named_on_demand(tmp_path, capsys):
+    (tmp_path / "right.py").write_text(RIGHT)
+    command = ["check", str(tmp_path / "right.py"), "--sheet", "2"]
+    assert main(command) == 0
+    assert "[an error of exactly delta]" not in capsys.readouterr().out
+    main([*command, "--checks"])
+    assert "[an error of exactly delta]" in capsys.readouterr().out
+
+
 def test_a_template_says_how_it_is_checked(tmp_path, capsys):
     (tmp_path / "plan.toml").write_text("sheet = 2\n[points]\nquantile_loss = 1")
     main(["sheet", "--plan", str(tmp_path / "plan.toml")])
