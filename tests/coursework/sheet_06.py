@@ -57,7 +57,7 @@ penalty_of_the_mean_score = slip(
     gradient_penalty, "sum the scores", ("critic(x).sum()", "critic(x).mean()")
 )
 penalty_with_mix_as_it_comes = slip(
-    gradient_penalty, "could not be broadcast", (".reshape(-1, 1)", "")
+    gradient_penalty, "stretched along the numbers: write mix[:, None]", (".reshape(-1, 1)", "")
 )
 penalty_of_squares = slip(
     gradient_penalty,

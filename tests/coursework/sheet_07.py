@@ -83,7 +83,9 @@ average_of_models = slip(
 )
 average_not_normalised = slip(federated_average, "divide by sizes.sum()", (" / sizes.sum()", ""))
 average_of_weighted = slip(federated_average, "averaged once more", ("sum(axis=0)", "mean(axis=0)"))
-average_along_the_wrong_axis = slip(federated_average, "could not be broadcast", ("[:, None]", ""))
+average_along_the_wrong_axis = slip(
+    federated_average, "stretched along the parameters", ("[:, None]", "")
+)
 
 
 def clip_by_norm(gradients, max_norm):

@@ -252,11 +252,11 @@ def test_ctrl_c_ends_the_grading_and_what_it_started(tmp_path):
     folder.mkdir()
     for name in ("anna", "ben", "cleo"):
         (folder / f"{name}.py").write_text(with_body("while True: pass"))
-    command = [sys.executable, "-m", "lessons", "grade", folder, "--sheet", "2", "--jobs", "2"]
-    grader = subprocess.Popen(
-        [*command, "--out", tmp_path / "x.csv"], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(2)
+    command = [sys.executable, "-u", "-m", "lessons", "grade", folder, "--sheet", "2"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    grader = subprocess.Popen([*command, "--out", tmp_path / "x.csv"], cwd=ROOT, **pipes)
+    assert grader.stdout.readline() == f"{SHEET}\n"
+    time.sleep(1)
     grader.send_signal(signal.SIGINT)
     assert "interrupted" in grader.communicate(timeout=7)[1]  # the loops alone would take 10
     assert grader.returncode == 130

@@ -95,8 +95,8 @@ def down_to_the_weights(f, w, v, real, fake, mix):
 
 
 def critics(rng):
-    """Three samples of two numbers each, then as many samples as numbers."""
-    for n in (3, 2):
+    """As many samples as numbers, two, and then three samples."""
+    for n in (2, 3):
         w, v = rng.normal(size=(2, 2)).round(2), (2 * rng.normal(size=2)).round(2)
         yield (
             w,

@@ -224,14 +224,14 @@ def federated_average(params, sizes):
     return np.average(params, axis=0, weights=sizes)
 
 
-@federated_average.check("three clients, two parameters")
-def clients(rng):
-    yield rng.normal(size=(3, 2)).round(2), np.array([10, 1, 4])
-
-
 @federated_average.check("as many clients as parameters")
 def square_of_clients(rng):
     yield rng.normal(size=(3, 3)).round(2), np.array([1, 7, 2])
+
+
+@federated_average.check("three clients, two parameters")
+def clients(rng):
+    yield rng.normal(size=(3, 2)).round(2), np.array([10, 1, 4])
 
 
 @federated_average.check("one client")
