@@ -1,5 +1,6 @@
 """The catalogue is complete, reaches the command line, and the README repeats it."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ def test_every_card_is_whole(name):
 
 @pytest.mark.parametrize("name", catalogue.LOSSES)
 def test_sections_stand_in_order(name):
-    text = catalogue.LOSSES[name].__doc__
-    places = [text.index(f"\n    {section}:") for section in catalogue.SECTIONS]
+    text = inspect.getdoc(catalogue.LOSSES[name])
+    places = [text.index(f"\n{section}:") for section in catalogue.SECTIONS]
     assert places == sorted(places)
 
 
