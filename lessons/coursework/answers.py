@@ -69,11 +69,9 @@ def differences(got, want, place: tuple = ()) -> Iterator[Difference]:
     if want is ANYTHING:
         return
     if got is None and want is not None:
-        inside, alone = (
-            f"None where numbers belong: {CUT}",
-            "nothing is returned: is `return` missing?",
-        )
-        yield Difference(place, got, want, inside if place else alone)
+        missing = "nothing is returned: is `return` missing?"
+        why = f"None where numbers belong: {CUT}" if place else missing
+        yield Difference(place, got, want, why)
     elif isinstance(want, dict):
         if not isinstance(got, dict) or got.keys() != want.keys():
             keys = ", ".join(map(repr, list(want)[:10]))

@@ -6,6 +6,7 @@ import re
 import sys
 import textwrap
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..kit import natural_number, tick
@@ -56,7 +57,9 @@ def main(argv: list[str]) -> int:
     args = commands.parse_args(argv)
     try:
         return args.run(args)
-    except ValueError as error:
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError) as error:  # a file that cannot be read or written, too
         commands.error(str(error))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -123,22 +126,18 @@ def grade_class(args: argparse.Namespace) -> int:
         raise ValueError(f"--jobs {args.jobs}: at least one at a time")
     out = args.out
     if out.suffix == ".json" or out.is_dir() or not out.parent.is_dir():
-        raise ValueError(
-            f"--out {args.out}: a .csv in a folder that exists; a .json goes beside it"
-        )
-
-    def report(line):
-        print(line, flush=True)
+        raise ValueError(f"--out {out}: a .csv in a folder that exists; a .json goes beside it")
 
     print(plan.sheet)
-    rows = grade(args.folder, plan, args.out, fresh=args.fresh, jobs=args.jobs, report=report)
+    report = partial(print, flush=True)
+    rows = grade(args.folder, plan, out, fresh=args.fresh, jobs=args.jobs, report=report)
     print("\nexercise: share of the class that has its points")
     for k, e in enumerate(plan.exercises):
         share = sum(not row["exercises"][k]["feedback"] for row in rows) / len(rows)
         print(f"  {e.name:<30} {share:4.0%}")
     mean = sum(row["points"] for row in rows) / len(rows)
     print(f"\n{len(rows)} submissions, {mean:.1f} of {rows[0]['of']:g} points on average.")
-    print(f"Written: {args.out} and {args.out.with_suffix('.json')}.")
+    print(f"Written: {out} and {out.with_suffix('.json')}.")
     return 0
 
 

@@ -245,6 +245,5 @@ def hang(head: str, text: str, width: int = 9) -> str:
     lines = []
     for line in text.splitlines() or [""]:
         margin = " " * (len(line) - len(line.lstrip()))
-        wrapped = textwrap.wrap(line, WIDTH - 16, subsequent_indent=margin) or [""]
-        lines += [wrapped[0], *wrapped[1:]]
+        lines += textwrap.wrap(line, WIDTH - 16, subsequent_indent=margin) or [""]
     return first + ("\n" + " " * len(first)).join(line.rstrip() for line in lines)

@@ -6,11 +6,12 @@ goes on where it stopped, and only what has changed since is graded again.
 
 import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +33,19 @@ class Submission:
     problem: str = ""
 
 
-def submissions(folder: Path, plan: Plan) -> list[Submission]:
+def submissions(folder: Path, plan: Plan, besides: tuple[Path, ...] = ()) -> list[Submission]:
     """The submissions in a folder: `name.py`, or a folder `name/` that holds the file.
+
+    besides : files that are none, such as the marks of an earlier run.
 
     Raises ValueError if there are none.
     """
+    besides = {path.absolute() for path in besides}
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder of submissions")
     found = []
     for entry in sorted(folder.iterdir()):
-        if hidden(entry):
+        if hidden(entry) or entry.absolute() in besides:
             continue
         if not entry.name.isprintable():
             raise ValueError(f"{entry!r}: rename it, its name would garble the terminal")
@@ -133,7 +137,7 @@ def grade(
     Raises ValueError if `out` holds marks of another sheet, plan or seed, unless fresh.
     """
     kept = out.with_suffix(".json")
-    todo = submissions(folder, plan)
+    todo = submissions(folder, plan, besides=(out, kept))
     rows = {} if fresh else earlier(kept, plan)
     names = {s.student for s in todo}
     rows = {student: row for student, row in rows.items() if student in names}
@@ -148,6 +152,7 @@ def grade(
         started = time.perf_counter()
         return submission, grade_one(submission, plan), time.perf_counter() - started
 
+    about = {"sheet": str(plan.sheet), "seed": plan.seed, "fingerprint": fingerprint(plan)}
     interrupted.clear()
     pool = ThreadPoolExecutor(jobs)
     try:
@@ -163,7 +168,7 @@ def grade(
                 "file": digests[student],
                 "exercises": [m.as_dict() for m in marks],
             }
-            write(kept, json_of(rows, plan))
+            write(kept, json_of(rows, about))
             progress = f"{count:>{len(str(len(waiting)))}} of {len(waiting)}"
             report(f"{progress}  {student}  {points:g} of {of:g} points  {seconds:.1f} s")
     except KeyboardInterrupt:
@@ -171,9 +176,9 @@ def grade(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-    write(kept, json_of(rows, plan))
+    write(kept, json_of(rows, about))
     ordered = [rows[student] for student in sorted(rows)]
-    write(out, "".join(csv_of(ordered)))
+    write(out, csv_of(ordered))
     return ordered
 
 
@@ -195,27 +200,22 @@ def earlier(kept: Path, plan: Plan) -> dict[str, dict]:
     return rows
 
 
-def json_of(rows: dict[str, dict], plan: Plan) -> str:
+def json_of(rows: dict[str, dict], about: dict) -> str:
     students = [rows[student] for student in sorted(rows)]
-    about = {"sheet": str(plan.sheet), "seed": plan.seed, "fingerprint": fingerprint(plan)}
     return json.dumps(about | {"students": students}, indent=1, ensure_ascii=False)
 
 
-def csv_of(rows: list[dict]) -> Iterator[str]:
-    """Lines of CSV: student, points, of, then points and feedback for each exercise."""
-
-    class Lines(list):
-        write = list.append
-
-    lines = Lines()
-    writer = csv.writer(lines, lineterminator="\n")
+def csv_of(rows: list[dict]) -> str:
+    """A line for each student: student, points, of, then points and feedback of each exercise."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     names = [m["name"] for m in rows[0]["exercises"]]
     header = [column for name in names for column in (name, f"{name}: feedback")]
     writer.writerow(["student", "points", "of", *header])
     for row in rows:
         marks = [cell for m in row["exercises"] for cell in (m["points"], harmless(m["feedback"]))]
         writer.writerow([harmless(row["student"]), row["points"], row["of"], *marks])
-    return lines
+    return text.getvalue()
 
 
 def harmless(text: str) -> str:

@@ -22,8 +22,10 @@ What students get is made of the same file: the docstrings, the signatures, and 
 
 import importlib.util
 import inspect
+import math
 import textwrap
 import tomllib
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +109,6 @@ class Exercise:
             stands in the sheet at top level and uses nothing but np, ml, Tensor and grad.
         hint : the likely cause, where nothing better is found.
         """
-
         if not call.__name__.isidentifier():
             raise ValueError(f"{self.name}: call= takes a function defined at top level, no lambda")
 
@@ -163,7 +164,13 @@ def load(path: Path) -> Sheet:
         raise ValueError(f"no sheet {path}")
     spec = importlib.util.spec_from_file_location(f"sheet_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f" (line {frame.lineno})" for frame in frames if frame.filename == str(path)]
+        where = lines[-1] if lines else ""  # the message of a SyntaxError names the line itself
+        raise ValueError(f"{path}: {type(error).__name__}: {error}{where}") from error
     first, _, introduction = inspect.cleandoc(module.__doc__ or "").partition("\n")
     label, _, title = first.removeprefix("Sheet ").partition(". ")
     exercises = [e for e in vars(module).values() if isinstance(e, Exercise)]
@@ -234,8 +241,10 @@ def read_plan(path: Path, seed: int = 0) -> Plan:
             raise ValueError(f"{path}: no key {key!r}; there are {', '.join(kinds)}")
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
             raise ValueError(f"{path}: {key} = {value!r} is of the wrong type")
-        if (key in ("seconds", "megabytes") and value <= 0) or (key == "seed" and value < 0):
+        if key in ("seconds", "megabytes") and not 0 < value < math.inf:
             raise ValueError(f"{path}: {key} = {value} must be above 0")
+        if key == "seed" and value < 0:
+            raise ValueError(f"{path}: seed = {value} must be 0 or more")
     if "sheet" not in given:
         raise ValueError(f"{path}: say which sheet: sheet = 6, or the path of your own")
     name = str(given.pop("sheet"))
@@ -250,6 +259,7 @@ def read_plan(path: Path, seed: int = 0) -> Plan:
             raise ValueError(
                 f"{path}: sheet {sheet.label} has no {exercise_name!r}; it has {names}"
             )
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and 0 <= value < math.inf):
             raise ValueError(f"{path}: {exercise_name} = {value!r} must be a number of points")
     return Plan(sheet, points, **{"seed": seed} | given)

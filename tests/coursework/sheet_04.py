@@ -381,6 +381,9 @@ fall_of_the_wrong_curve = slip(
     "by more than a tenth of what train falls",
     ("train[0] - min(train)", "val[0] - min(val)"),
 )
+fall_to_the_last = slip(
+    diagnose_curve, "to its lowest, not to its last", ("min(train)", "train[-1]")
+)
 any_turn_for_oscillating = slip(
     diagnose_curve, "one rise is no swinging", ("turns > (len(train) - 2) / 2 and ", "")
 )

@@ -1,7 +1,7 @@
 """Each sheet gives full marks for right answers, none for the template, and names mistakes."""
 
 import ast
-from concurrent.futures import ThreadPoolExecutor
+import functools
 from dataclasses import replace
 
 import pytest
@@ -17,32 +17,20 @@ from .planted import planted, submission
 PLANS = [whole(find(str(path))) for path in sorted(SHEETS.glob("[0-9][0-9]_*.py"))]
 of_each_sheet = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.sheet.path.stem)
 MISTAKES = [
-    pytest.param(plan, k, wrong, id=f"{plan.sheet.label}-{wrong.exercise}-{name}")
+    pytest.param(plan.sheet.label, k, wrong, id=f"{plan.sheet.label}-{wrong.exercise}-{name}")
     for plan in PLANS
     for mistakes in planted(plan.sheet).values()
     for k, (name, wrong) in enumerate(mistakes.items())
 ]
 
 
-@pytest.fixture(scope="session")
-def marked(request):
-    """The marks of files with mistakes: one mistake, the k-th of its exercise, in each exercise."""
-    files = {}
-    for item in request.session.items:
-        if getattr(item, "originalname", "") == "test_mistake_costs_its_points_and_is_named":
-            plan, k, wrong = (item.callspec.params[name] for name in ("plan", "k", "wrong"))
-            files.setdefault((plan.sheet.label, k), (plan, []))[1].append(wrong)
-    with ThreadPoolExecutor(1) as pool:
-        yield {
-            key: pool.submit(
-                mark,
-                replace(plan, seconds=3),
-                submission(plan.sheet, mistakes),
-                "mistakes.py",
-                quiet=True,
-            )
-            for key, (plan, mistakes) in files.items()
-        }
+@functools.cache
+def marks_with_mistakes(sheet, k):
+    """The marks of a file with the k-th mistake of each exercise that has so many, and which do."""
+    plan = next(plan for plan in PLANS if plan.sheet.label == sheet)
+    wrong = [m[k] for m in map(list, map(dict.values, planted(plan.sheet).values())) if k < len(m)]
+    marks = mark(replace(plan, seconds=3), submission(plan.sheet, wrong), "wrong.py", quiet=True)
+    return {m.name: m for m in marks}, {w.exercise for w in wrong}
 
 
 class Library:
@@ -83,9 +71,10 @@ def test_at_least_three_mistakes_are_planted(plan):
     assert min(map(len, planted(plan.sheet).values())) >= 3
 
 
-@pytest.mark.parametrize("plan, k, wrong", MISTAKES)
-def test_mistake_costs_its_points_and_is_named(plan, k, wrong, marked):
-    marks = {m.name: m for m in marked[plan.sheet.label, k].result()}
+@pytest.mark.parametrize("sheet, k, wrong", MISTAKES)
+def test_mistake_costs_its_points_and_is_named(sheet, k, wrong):
+    marks, mistaken = marks_with_mistakes(sheet, k)
+    assert {name for name, m in marks.items() if m.points < m.of} == mistaken
     assert marks[wrong.exercise].points == 0
     assert wrong.words in " ".join(marks[wrong.exercise].feedback.split()), marks[wrong.exercise]
 

@@ -709,6 +709,17 @@ def small(rng):
     yield from drawn(rng, towards(1, 0.05, 1.0) + 0.02 * ZIGZAG, towards(1, 0.2))
 
 
+@diagnose_curve.check(
+    "a training loss that rises at the end",
+    hint="its fall is measured down to its lowest, not to its last",
+)
+def rises_at_the_end(rng):
+    late = np.maximum(EPOCHS - 5, 0)
+    yield from drawn(
+        rng, towards(1, 0.1, 0.75) + 0.053 * late, towards(1.1, 0.3, 0.75) + 0.023 * late
+    )
+
+
 @diagnose_curve.check("one bump", hint="one rise is no swinging: train turns at half of the epochs")
 def one_bump(rng):
     yield from drawn(rng, towards(1, 0.1) + 0.25 * (EPOCHS == 5), towards(1, 0.2))
