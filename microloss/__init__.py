@@ -1,10 +1,8 @@
 """microloss: losses, gradients and optimisation, learned by reading and running them."""
 
 from . import functional
-from .grad import grad, hessian, hvp, jacobian
+from .engine import Tensor, detect_anomaly, grad, hessian, hvp, jacobian, no_grad, primitive
 from .gradcheck import gradcheck, taylor_check
-from .rules import primitive
-from .tensor import Tensor, detect_anomaly, no_grad
 
 __version__ = "0.1.0"
 __all__ = [

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .grad import differentiate
-from .tensor import Tensor
+from .engine.grad import differentiate
+from .engine.tensor import Tensor
 
 __all__ = ["Curvature", "assign", "flatten", "lanczos", "unflatten"]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .rules import RULES
-from .tensor import Tensor
+from .engine.rules import RULES
+from .engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from .compositions import COMPOSED
-from .rules import primitive, unreduce
-from .tensor import Tensor
+from .engine.compositions import COMPOSED
+from .engine.rules import primitive, unreduce
+from .engine.tensor import Tensor
 
 __all__ = [
     "cosine_similarity", "dropout", "elu", "erf", "gelu", "leaky_relu", "linear", "log1mexp",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .curvature import Curvature, assign, flatten, lanczos
-from .tensor import Tensor, no_grad
+from .engine.modes import no_grad
+from .engine.tensor import Tensor
 
 __all__ = [
     "CriticalPoint", "classify", "eigenvalues", "extreme_eigenvalues", "find_critical_point",

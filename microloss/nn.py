@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import functional as F
-from .tensor import Tensor
+from .engine.tensor import Tensor
 
 __all__ = [
     "ELU", "GELU", "MLP", "Dropout", "Embedding", "LayerNorm", "LeakyReLU", "Linear", "Module",

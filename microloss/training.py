@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .engine.modes import no_grad
 from .nn import Module
 from .optim import SAM, ReduceLROnPlateau
-from .tensor import no_grad
 
 __all__ = ["History", "batches", "fit"]
 

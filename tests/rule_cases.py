@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 
 import microloss as ml
-from microloss import Tensor, rules
+from microloss import Tensor
 from microloss import functional as F
-from microloss.compositions import COMPOSED
-from microloss.rules import RULES
-from microloss.tensor import astype
+from microloss.engine import rules
+from microloss.engine.compositions import COMPOSED
+from microloss.engine.rules import RULES
+from microloss.engine.tensor import astype
 
 TOLERANCE = 1e-8  # relative to the largest element
 STEP = 1e-3

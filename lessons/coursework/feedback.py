@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from microloss.explanations import (
+from microloss.gradcheck.explanations import (
     DIAGNOSES,
     Disagreement,
     extent,

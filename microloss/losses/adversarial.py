@@ -5,9 +5,9 @@ Where the discriminator or critic learns, give it `fake.detach()`: the generator
 
 import numpy as np
 
+from ..engine.grad import grad
+from ..engine.tensor import Tensor
 from ..functional import norm, softplus
-from ..grad import grad
-from ..tensor import Tensor
 from .common import (
     check_fraction,
     check_not_negative,

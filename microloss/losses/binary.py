@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..engine.rules import primitive
+from ..engine.tensor import Tensor
 from ..functional import sigmoid, softplus
-from ..rules import primitive
-from ..tensor import Tensor
 from .classification import modulated
 from .common import (
     check_fraction,

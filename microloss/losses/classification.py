@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..engine.rules import primitive
+from ..engine.tensor import Tensor
 from ..functional import log_softmax, logsumexp, softmax, softplus
-from ..rules import primitive
-from ..tensor import Tensor
 from .common import (
     check_fraction,
     check_labels,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..tensor import Tensor, values_of
+from ..engine.tensor import Tensor, values_of
 from .common import alike, check_positive, loss, number, operand, replaced
 
 

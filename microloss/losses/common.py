@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
 LOSSES = {}  # name -> function, in the order of the catalogue

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..engine.rules import primitive
+from ..engine.tensor import Tensor
 from ..functional import relu, softplus
-from ..rules import primitive
-from ..tensor import Tensor
 from .classification import class_weights, place, places, with_classes
 from .common import check_not_negative, loss, number, operand, reduce, signs
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..engine.tensor import Tensor, values_of
 from ..functional import norm, pairwise_distance, softplus
-from ..tensor import Tensor, values_of
 from .classification import cross_entropy
 from .common import (
     alike,

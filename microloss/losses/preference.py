@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
+from ..engine.tensor import Tensor
 from ..functional import log1mexp, sigmoid, softplus
-from ..tensor import Tensor
 from .common import (
     alike,
     check_fraction,

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..rules import primitive
-from ..tensor import Tensor, values_of
+from ..engine.rules import primitive
+from ..engine.tensor import Tensor, values_of
 from .common import (
     check_none_negative,
     check_positive,

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..engine.tensor import Tensor
 from ..functional import dot
-from ..tensor import Tensor
 from .common import (
     check_none_negative,
     check_not_negative,

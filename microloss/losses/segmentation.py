@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..engine.tensor import Tensor
 from ..functional import relu, sigmoid, softmax
-from ..tensor import Tensor
 from .binary import binary_cross_entropy_with_logits
 from .classification import cross_entropy, places, with_classes
 from .common import (

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..engine.grad import derivative
+from ..engine.rules import primitive
+from ..engine.tensor import Tensor, values_of
 from ..functional import logsumexp
-from ..grad import derivative
-from ..rules import primitive
-from ..tensor import Tensor, values_of
 from .common import check_log_probabilities, check_reduction, loss, operand, reduce
 
 

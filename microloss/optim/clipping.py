@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
 
 
 def clip_grad_norm_(params: Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0) -> float:

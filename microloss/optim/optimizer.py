@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..tensor import Tensor, clock
+from ..engine.tensor import Tensor, clock
 
 
 class Optimizer:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ..curvature import Curvature, assign, flatten, lanczos
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
 
 
 class SaddleFreeNewton:

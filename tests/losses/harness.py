@@ -1,8 +1,8 @@
 """Every loss is described by cases; the tests in test_all_losses.py run all of them.
 
-A family's file (regression.py, ...) lists its CASES.  What every case must stand: the value of an
-independent naive formula, first and second derivatives, PyTorch's values (kept in oracle/, made by
-`python tests/losses/make_oracle.py` with PyTorch 2.13), reductions, dtypes, no mutation.
+A family's file (cases/regression.py, ...) lists its CASES.  What every case must stand: the value
+of an independent naive formula, first and second derivatives, PyTorch's values (kept in oracle/,
+made by `python tests/losses/make_oracle.py` with PyTorch 2.13), reductions, dtypes, no mutation.
 """
 
 from collections.abc import Callable

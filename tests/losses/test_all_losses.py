@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from cases import FAMILIES
 from harness import evaluate
-from make_oracle import FAMILIES, kept_results, torch_results
+from reference import kept_results, torch_results
 
 import microloss as ml
 from microloss import losses

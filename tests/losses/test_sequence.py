@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-import sequence
-from sequence import collapse, log_softmax, spelled
+from cases import sequence
+from cases.sequence import collapse, log_softmax, spelled
 
 import microloss as ml
 from microloss import losses

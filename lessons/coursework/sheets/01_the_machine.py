@@ -11,8 +11,8 @@ import numpy as np
 
 from lessons.coursework import exercise
 from microloss import Tensor
+from microloss.engine.rules import RULES, unbroadcast
 from microloss.functional import logsumexp
-from microloss.rules import RULES, unbroadcast
 
 
 @exercise(lesson=2, points=1, gradient_of="x")

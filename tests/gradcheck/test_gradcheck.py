@@ -10,9 +10,9 @@ import pytest
 import microloss as ml
 from microloss import functional as F
 from microloss import primitive
+from microloss.engine.rules import RULES
+from microloss.engine.tensor import Tensor
 from microloss.gradcheck import GradientError, explain, gradcheck, taylor_check
-from microloss.rules import RULES
-from microloss.tensor import Tensor
 
 SEEDS = range(5)
 

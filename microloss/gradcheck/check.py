@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.grad import differentiate, leading_to
+from ..engine.tensor import Tensor
 from .explanations import explain
-from .grad import differentiate, leading_to
-from .tensor import Tensor
 
 __all__ = ["GradientError", "Taylor", "explain", "gradcheck", "taylor_check"]
 
@@ -32,6 +32,8 @@ quiet = np.errstate(all="ignore")  # away from the point, anything may happen
 
 class GradientError(AssertionError):
     """backward and finite differences disagree, or f cannot be checked; the message says why."""
+
+    __module__ = "microloss.gradcheck"  # where users import it from
 
 
 # ---- the checks ----------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Cases of microloss/losses/margin.py."""
 
 import numpy as np
-from classification import errors_of_classes, logits, one_by_one
 from harness import Case, Error, Extreme
 
 from microloss import losses
+
+from .classification import errors_of_classes, logits, one_by_one
 
 WEIGHT = np.array([0.5, 2.0, 1.0, 3.0])
 

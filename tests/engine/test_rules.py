@@ -7,9 +7,10 @@ import pytest
 from rule_cases import CASES, check
 
 import microloss as ml
-from microloss import Tensor, functional, rules
-from microloss.compositions import COMPOSED, PLAIN
-from microloss.rules import RULES, each, unbroadcast
+from microloss import Tensor, functional
+from microloss.engine import rules
+from microloss.engine.compositions import COMPOSED, PLAIN
+from microloss.engine.rules import RULES, each, unbroadcast
 
 
 def module(fn):

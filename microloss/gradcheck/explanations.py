@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .functional import sigmoid
+from ..functional import sigmoid
 
 __all__ = ["explain"]
 

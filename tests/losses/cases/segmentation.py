@@ -1,12 +1,13 @@
 """Cases of microloss/losses/segmentation.py."""
 
 import numpy as np
-from binary import naive_bce_with_logits
-from classification import logits as logits_and_labels
-from classification import naive_cross_entropy
 from harness import Case, Error, Extreme
 
 from microloss import losses
+
+from .binary import naive_bce_with_logits
+from .classification import logits as logits_and_labels
+from .classification import naive_cross_entropy
 
 EPS = 1e-7
 

@@ -5,20 +5,17 @@ NumPy function on the arrays and keeps the function and its arguments.  NumPy ha
 over through two protocols: `__array_ufunc__` for ufuncs, `__array_function__` for the rest.
 """
 
-import contextlib
-import functools
 import itertools
-import os
-import sys
-import threading
 
 import numpy as np
 
-from . import rules
+from . import modes, rules
+from .arguments import arrange, no_rule, real, refuse
 from .compositions import COMPOSED, PLAIN
+from .modes import mode, watch
 from .rules import RULES, check_constants, primitive
 
-__all__ = ["Tensor", "detect_anomaly", "no_grad"]
+__all__ = ["Tensor"]
 
 # Every Tensor gets the next number, so whatever it was made of has a smaller one: numbers sort a
 # graph.  New data renews the number, so an operand younger than its result was changed after use.
@@ -26,18 +23,6 @@ clock = itertools.count()
 NO_OPTIONS = {}
 new = object.__new__
 ndarray = np.ndarray
-
-
-class Mode(threading.local):
-    """What holds in one thread: no_grad() in another must not cut this one's graph."""
-
-    recording = True  # False inside no_grad()
-    origins = None  # inside detect_anomaly(): number of a Tensor -> where it was made
-
-
-mode = Mode()
-blocks = 0  # of no_grad() and the like, open in any thread; while 0, no need to look at `mode`
-changing = threading.Lock()
 
 
 class Tensor:
@@ -293,7 +278,7 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
     out.grad = None
     out._number = next(clock)
     out._keeps_grad = False
-    if tracked and (not blocks or mode.recording):
+    if tracked and (not modes.blocks or mode.recording):
         out.requires_grad = True
         out._fn = fn
         out._args = args
@@ -302,25 +287,12 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
     else:
         out.requires_grad = False
         out._fn = out._args = out._values = out._kwargs = None
-    if blocks and mode.origins is not None:
+    if modes.blocks and mode.origins is not None:
         watch(out, fn, values)
     return out
 
 
 rules.dispatch = record
-
-
-# ---- arguments -----------------------------------------------------------------------------------
-
-
-def real(values, name) -> ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array, with rows of one length: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {values!r:.60}")
-    return array
 
 
 def values_of(x):
@@ -338,70 +310,6 @@ def operand(x):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor meets {x!r:.60}: numbers and arrays of numbers are possible")
     return array
-
-
-def no_rule(fn):
-    name = f"{getattr(fn, '__module__', None) or 'numpy'}.{fn.__name__}".replace("numpy", "np", 1)
-    return TypeError(
-        f"{name} has no derivative rule, so it does not work on Tensors.  Use t.data for plain "
-        f"values, or add a rule: microloss.rules.RULES[{name}] = (lambda g, y, x: ...,) with one "
-        "entry for each argument; see microloss.primitive"
-    )
-
-
-def refuse(fn, name, accepted):
-    cure = {
-        "out": "Tensors are never written into: use the result that is returned",
-        "where": "use np.where(mask, t, 0) first",
-        "dtype": "convert with t.astype(...) first",
-    }.get(name, "supported here: " + (", ".join(sorted(accepted)) or "none"))
-    raise TypeError(f"{fn.__name__}: the argument {name}= is not supported on Tensors; {cure}")
-
-
-@functools.cache
-def parameters(fn, skip=2) -> frozenset:
-    """Names of the parameters of a rule (after g and y) or of a formula."""
-    code = fn.__code__
-    return frozenset(code.co_varnames[skip : code.co_argcount + code.co_kwonlyargcount])
-
-
-@functools.cache
-def numpy_parameters(fn) -> dict:
-    """Names and defaults of NumPy's parameters; nothing where any number of arguments goes."""
-    import inspect
-
-    try:
-        found = inspect.signature(fn).parameters
-    except ValueError:  # some functions written in C do not tell
-        return {}
-    return {} if "operands" in found else {name: p.default for name, p in found.items()}
-
-
-def arrange(fn, args, kwargs):
-    """Arrays by position, the rest as the rule or the formula of fn names it; refuse what it lacks.
-
-    Options that have no name there may still be given their default.
-    """
-    defaults = numpy_parameters(fn)
-    names = list(defaults)
-    if fn in RULES:
-        accepted = parameters(next(rule for rule in RULES[fn] if rule is not None))
-        arrays = len(RULES[fn])
-    else:
-        accepted, arrays = parameters(COMPOSED[fn], 0), 0
-    for name in names[len(args) : arrays]:
-        if name in kwargs:
-            args = (*args, kwargs.pop(name))
-    known = arrays
-    while known < len(args) and (known >= len(names) or names[known] in accepted):
-        known += 1
-    kwargs = dict(zip(names[known:], args[known:])) | kwargs
-    for name, value in list(kwargs.items()):
-        if name not in accepted:
-            if not any(value is d for d in (None, np._NoValue, defaults.get(name))):
-                refuse(fn, name, accepted)
-            del kwargs[name]
-    return args[:known], kwargs
 
 
 # ---- operators -----------------------------------------------------------------------------------
@@ -480,88 +388,3 @@ install_operators()
 @primitive(lambda g, y, a, *, dtype: g)  # the walk gives a gradient its argument's precision
 def astype(a, *, dtype):
     return a.astype(dtype)
-
-
-# ---- modes ---------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def no_grad():
-    """Record nothing inside the block: for evaluation, and for changing parameters.
-
-    >>> x = Tensor(3.0, requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-    """
-    with mode_set(recording=False):
-        yield
-
-
-@contextlib.contextmanager
-def mode_set(**changes):
-    """Change the mode of this thread for a block."""
-    global blocks
-    before = {name: getattr(mode, name) for name in changes}
-    with changing:
-        blocks += 1
-    try:
-        vars(mode).update(changes)
-        yield
-    finally:
-        vars(mode).update(before)
-        with changing:
-            blocks -= 1
-
-
-@contextlib.contextmanager
-def detect_anomaly():
-    """Raise FloatingPointError at the operation that first makes a nan or an infinity.
-
-    Forward or backward; the message names the operation and the line of your code that called it.
-    Everything runs slower inside the block.
-
-    >>> import numpy as np
-    >>> with detect_anomaly(), np.errstate(all="ignore"):  # doctest: +ELLIPSIS
-    ...     np.log(Tensor([1.0, 0.0]))
-    Traceback (most recent call last):
-    FloatingPointError: log made -inf at element (1,), from 0.0; called at ...
-    """
-    with mode_set(origins={}):
-        yield
-
-
-LIBRARIES = (*(os.path.dirname(f) + os.sep for f in (__file__, np.__file__)), contextlib.__file__)
-
-
-def users_line() -> str:
-    """The innermost line of code on the stack that is neither ours nor NumPy's."""
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(LIBRARIES):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
-
-
-def first_bad(data, operands):
-    """Where data first is nan, or infinite, though none of the operands is; or None."""
-    operands = [v for v in operands if isinstance(v, ndarray | float | np.floating)]
-    for bad in (np.isnan, np.isinf):
-        found = bad(data)
-        if found.any() and not any(bad(v).any() for v in operands):
-            return tuple(map(int, np.unravel_index(np.argmax(found), data.shape)))
-    return None
-
-
-def watch(out, fn, values):
-    """Forward check of detect_anomaly()."""
-    mode.origins[out._number] = users_line()
-    at = first_bad(out._data, values)
-    if at is None:
-        return
-    sources = [v[at] for v in map(np.asarray, values) if v.shape == out.shape]
-    raise FloatingPointError(
-        f"{fn.__name__} made {out._data[at]} at element {at}"
-        + (f", from {', '.join(map(str, sources))}" if sources else "")
-        + f"; called at {mode.origins[out._number]}"
-    )

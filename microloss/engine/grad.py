@@ -10,8 +10,10 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from .arguments import real
+from .modes import first_bad, mode, mode_set
 from .rules import BROADCASTING, RULES, unbroadcast
-from .tensor import Tensor, first_bad, mode, mode_set, real
+from .tensor import Tensor
 
 __all__ = ["grad", "hessian", "hvp", "jacobian"]
 

@@ -314,21 +314,6 @@ def matmul_right(g, y, a, b):
     return a.mT @ g if b.ndim > 1 else (a.mT @ g[..., None])[..., 0]
 
 
-def columns(g, b):
-    """g as the columns that np.linalg.solve takes, which reads only a 1-D b as a vector."""
-    return g[..., None] if np.ndim(b) == 1 else g
-
-
-def solve_left(g, y, a, b):
-    u = np.linalg.solve(a.mT, columns(g, b))
-    return unbroadcast(-(u @ columns(y, b).mT), a.shape)
-
-
-def solve_right(g, y, a, b):
-    u = np.linalg.solve(np.swapaxes(a, -1, -2), columns(g, b))
-    return unbroadcast(u[..., 0] if b.ndim == 1 else u, b.shape)
-
-
 def transpose(g, y, a, axes=None):
     return np.transpose(g, None if axes is None else np.argsort(normalized(axes, a.ndim)))
 
@@ -426,9 +411,6 @@ RULES |= {
     np.roll: (lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis),),
     np.tril: (lambda g, y, m, k=0: np.tril(g, k),),
     np.triu: (lambda g, y, m, k=0: np.triu(g, k),),
-    # linear algebra
-    np.linalg.solve: (solve_left, solve_right),
-    np.linalg.inv: (lambda g, y, a: -(y.mT @ g @ y.mT),),
 }
 RULES[np.amax], RULES[np.amin] = RULES[np.max], RULES[np.min]
 

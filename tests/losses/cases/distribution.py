@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 from harness import Case, Error, Extreme
-from regression import reduced
 
 from microloss import losses
+
+from .regression import reduced
 
 
 def probabilities(rng, shape=(4, 3)):
