@@ -1,0 +1,143 @@
+"""Metrics of texts and other sequences."""
+
+import math
+from collections import Counter
+from functools import reduce
+from operator import or_
+
+import numpy as np
+
+from .common import check_count
+
+
+def sequence(name, x):
+    """The elements of a string, a list or a row of numbers, as a list."""
+    try:
+        return list(x.tolist() if hasattr(x, "tolist") else x)
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence, got {x!r:.60}") from None
+
+
+def tokens(name, x):
+    if isinstance(x, str):
+        raise TypeError(
+            f"{name} is the string {x!r:.40}, a list of tokens is wanted: pass text.split() for "
+            "words, list(text) for characters"
+        )
+    return sequence(name, x)
+
+
+def cheapest_edit(a, b, substitution):
+    """Least cost of turning a into b, where an insertion or a deletion costs 1."""
+    row = list(range(len(b) + 1))  # from the first i elements of a to the first j of b
+    for i, x in enumerate(a, 1):
+        above, row = row, [i]
+        for j, y in enumerate(b, 1):
+            replaced = above[j - 1] + (0 if x == y else substitution)
+            row.append(min(above[j] + 1, row[j - 1] + 1, replaced))
+    return row[-1]
+
+
+def edit_distance(prediction, target) -> int:
+    """Least number of insertions, deletions and substitutions that turn one into the other.
+
+    Formula: D[i, j] = min(D[i-1, j] + 1, D[i, j-1] + 1, D[i-1, j-1] + [a_i != b_j]), and 0, 1, 2
+    ... along the edges.  Divided by len(target): the character or word error rate.
+
+    Shapes: two sequences of any lengths, 0 included: strings, lists or rows of labels.  Units:
+    edits.
+
+    Raises: TypeError for what is no sequence.
+
+    >>> edit_distance("kitten", "sitting")
+    3
+
+    Reference: Levenshtein (1966), Binary Codes Capable of Correcting Deletions, Insertions and
+    Reversals; Wagner, Fischer (1974), The String-to-String Correction Problem.
+    """
+    return cheapest_edit(sequence("prediction", prediction), sequence("target", target), 1)
+
+
+def rouge_l(prediction, target) -> float:
+    """How much of a text and of its reference is common to both, in the same order.
+
+    Formula: 2 P R / (P + R) = 2 L / (m + n), with precision P = L / m and recall R = L / n, for m
+    predicted and n target tokens whose longest common subsequence is L long.  Without
+    substitutions it takes m + n - 2 L edits to turn one into the other.
+
+    Shapes: two lists of tokens.  Range: 0 to 1.
+
+    Raises: TypeError for strings that are not split and for what is no sequence; ValueError where
+    both are empty.
+
+    >>> rouge_l("police kill the gunman".split(), "police killed the gunman".split())
+    0.75
+
+    Reference: Lin (2004), ROUGE: A Package for Automatic Evaluation of Summaries.
+    """
+    prediction, target = tokens("prediction", prediction), tokens("target", target)
+    length = len(prediction) + len(target)
+    if not length:
+        raise ValueError("prediction and target are both empty, there is nothing to measure")
+    return 1 - cheapest_edit(prediction, target, 2) / length
+
+
+def ngrams(words, n):
+    return Counter(zip(*(words[i:] for i in range(n))))
+
+
+def bleu(prediction, target, *, max_n: int = 4, smooth: bool = False) -> float:
+    """Share of a text's n-grams that its references have too, with a penalty for brevity.
+
+    Formula: BP exp(mean over n = 1..max_n of log p_n).  p_n = matches / n-grams, both summed over
+    all sentences; an n-gram matches at most as often as one reference has it.  BP = exp(1 - r / c)
+    if c < r, else 1, for c predicted tokens against r in the references nearest in length (of two
+    as near, the shorter).  smooth adds 1 to matches and n-grams of n > 1: without it one p_n = 0
+    makes the score 0, as is common for a single sentence.
+
+    Shapes: prediction, a list of sentences, each a list of tokens; target, for each sentence the
+    list of its references, each a list of tokens.  Range: 0 to 1.
+
+    Raises: TypeError for strings that are not split and for what is no sequence; ValueError for
+    unequal numbers of sentences, no sentence or no reference, or max_n below 1.
+
+    >>> text = "the cat sat on the mat".split()
+    >>> bleu([text], [[text, "a cat was sitting there".split()]])
+    1.0
+    >>> round(bleu(["the the the".split()], [[text]], max_n=1), 6)    # 2/3 exp(1 - 6/3)
+    0.245253
+
+    Reference: Papineni, Roukos, Ward, Zhu (2002), BLEU: a Method for Automatic Evaluation of
+    Machine Translation; smoothing by Lin, Och (2004), ORANGE.
+    """
+    check_count("max_n", max_n)
+    prediction, target = tokens("prediction", prediction), tokens("target", target)
+    if len(prediction) != len(target) or not prediction:
+        raise ValueError(
+            f"prediction holds {len(prediction)} sentences, target references for {len(target)}; "
+            "it must be one list of references for each sentence"
+        )
+    matches, totals = np.zeros(max_n), np.zeros(max_n)
+    length = reference_length = 0
+    for i, (words, references) in enumerate(zip(prediction, target)):
+        words = tokens(f"prediction[{i}]", words)
+        references = [
+            tokens(f"target[{i}][{j}]", r) for j, r in enumerate(tokens(f"target[{i}]", references))
+        ]
+        if not references:
+            raise ValueError(f"target[{i}] is empty, it must hold a reference or more")
+        length += len(words)
+        _, nearest = min((abs(len(r) - len(words)), len(r)) for r in references)
+        reference_length += nearest
+        for n in range(1, max_n + 1):
+            found = ngrams(words, n)
+            allowed = reduce(or_, (ngrams(r, n) for r in references))
+            matches[n - 1] += (found & allowed).total()
+            totals[n - 1] += found.total()
+    if smooth:
+        matches[1:] += 1
+        totals[1:] += 1
+    if not matches.all():
+        return 0.0
+    brevity = min(0.0, 1 - reference_length / length)
+    return math.exp(brevity + np.mean(np.log(matches / totals)))
