@@ -6,6 +6,7 @@ import shutil
 import textwrap
 from dataclasses import dataclass
 
+from . import losses
 from .losses import LOSSES
 
 SECTIONS = (
@@ -58,11 +59,7 @@ def card(name: str) -> Card:
 
 
 # The files in microloss/losses/, in the order of the catalogue.
-FAMILIES = (
-    "regression", "classification", "binary", "margin", "distribution", "metric_learning",
-    "sequence", "segmentation", "adversarial", "features", "preference", "regularization",
-    "combining",
-)  # fmt: skip
+FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in losses.FAMILIES)
 
 
 def family(name: str) -> str:

@@ -8,17 +8,14 @@ import numpy as np
 from ..engine.grad import grad
 from ..engine.tensor import Tensor
 from ..functional import norm, softplus
-from .common import (
-    check_fraction,
-    check_not_negative,
-    check_probabilities,
-    constant,
-    loss,
-    number,
-    operand,
-    reduce,
-    unequal,
-)
+from . import check
+from .common import loss, reduce
+
+__all__ = [
+    "gan_discriminator_loss", "gan_generator_loss", "gradient_penalty",
+    "lsgan_discriminator_loss", "lsgan_generator_loss", "wasserstein_critic_loss",
+    "wasserstein_generator_loss",
+]  # fmt: skip
 
 
 @loss
@@ -48,9 +45,8 @@ def gan_discriminator_loss(real_logits, fake_logits, *, label_smoothing: float =
 
     Reference: Goodfellow et al. (2014), Generative Adversarial Nets.
     """
-    label_smoothing = number("label_smoothing", label_smoothing)
-    check_fraction("label_smoothing", label_smoothing)
-    real, fake = operand("real_logits", real_logits), operand("fake_logits", fake_logits)
+    label_smoothing = check.fraction("label_smoothing", label_smoothing)
+    real, fake = check.one_precision(real_logits=real_logits, fake_logits=fake_logits)
     # -t log p - (1 - t) log(1 - p), as -log p is softplus(-x) and -log(1 - p) is x more
     surprise = softplus(-real)
     if label_smoothing:
@@ -89,7 +85,7 @@ def gan_generator_loss(fake_logits, *, saturating: bool = False) -> Tensor:
 
     Reference: Goodfellow et al. (2014), Generative Adversarial Nets.
     """
-    fake = operand("fake_logits", fake_logits)
+    fake = check.numbers("fake_logits", fake_logits)
     return reduce(-softplus(fake) if saturating else softplus(-fake), "mean")
 
 
@@ -118,7 +114,7 @@ def lsgan_discriminator_loss(real, fake) -> Tensor:
 
     Reference: Mao et al. (2017), Least Squares Generative Adversarial Networks.
     """
-    real, fake = operand("real", real), operand("fake", fake)
+    real, fake = check.one_precision(real=real, fake=fake)
     return 0.5 * (reduce((real - 1) ** 2, "mean") + reduce(fake**2, "mean"))
 
 
@@ -147,7 +143,7 @@ def lsgan_generator_loss(fake) -> Tensor:
 
     Reference: Mao et al. (2017), Least Squares Generative Adversarial Networks.
     """
-    return 0.5 * reduce((operand("fake", fake) - 1) ** 2, "mean")
+    return 0.5 * reduce((check.numbers("fake", fake) - 1) ** 2, "mean")
 
 
 @loss
@@ -175,7 +171,7 @@ def wasserstein_critic_loss(real, fake) -> Tensor:
 
     Reference: Arjovsky, Chintala, Bottou (2017), Wasserstein GAN.
     """
-    real, fake = operand("real", real), operand("fake", fake)
+    real, fake = check.one_precision(real=real, fake=fake)
     return reduce(fake, "mean") - reduce(real, "mean")
 
 
@@ -204,7 +200,7 @@ def wasserstein_generator_loss(fake) -> Tensor:
 
     Reference: Arjovsky, Chintala, Bottou (2017), Wasserstein GAN.
     """
-    return -reduce(operand("fake", fake), "mean")
+    return -reduce(check.numbers("fake", fake), "mean")
 
 
 @loss
@@ -243,8 +239,7 @@ def gradient_penalty(critic, real, fake, *, weight: float = 10.0, mix=None, rng=
     Reference: Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017), Improved Training of
     Wasserstein GANs.
     """
-    weight = number("weight", weight)
-    check_not_negative("weight", weight)
+    weight = check.not_negative("weight", weight)
     real, fake, mix = samples(real, fake, mix, rng)
     x = Tensor(mix * real + (1 - mix) * fake, requires_grad=True)
     scores = critic(x)
@@ -261,18 +256,17 @@ def gradient_penalty(critic, real, fake, *, weight: float = 10.0, mix=None, rng=
 
 def samples(real, fake, mix, rng):
     """Real and fake samples without their graphs, and the share of the real in each mixture."""
-    real = constant("real", real, None)
-    fake = constant("fake", fake, real)
-    if real.shape != fake.shape:
-        raise ValueError(unequal("real", real, "fake", fake))
+    real = check.constant("real", real, None)
+    fake = check.constant("fake", fake, real)
+    check.same_shape("real", real, "fake", fake)
     if not real.ndim:
         raise ValueError("real has shape (); samples need an axis of the batch: (N, ...)")
     if (mix is None) == (rng is None):
         raise ValueError("give one of mix (weights of real) and rng (to draw them)")
     if mix is None:
         mix = np.random.default_rng(rng).random(len(real))
-    mix = constant("mix", mix, real)
+    mix = check.constant("mix", mix, real)
     if mix.shape != real.shape[:1]:
         raise ValueError(f"mix has shape {mix.shape}; one number for each sample: {real.shape[:1]}")
-    check_probabilities("mix", mix)
+    check.probabilities("mix", mix)
     return real, fake, mix.reshape([-1] + [1] * (real.ndim - 1))

@@ -5,19 +5,11 @@ import numpy as np
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor
 from ..functional import sigmoid, softplus
+from . import check
 from .classification import modulated
-from .common import (
-    check_fraction,
-    check_not_negative,
-    check_probabilities,
-    constant,
-    loss,
-    number,
-    operand,
-    pair,
-    reduce,
-    unequal,
-)
+from .common import loss, reduce
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "sigmoid_focal_loss"]
 
 
 @loss
@@ -49,10 +41,13 @@ def binary_cross_entropy(input, target, *, weight=None, reduction: str = "mean")
 
     Reference: Good (1952), Rational Decisions; PyTorch's binary_cross_entropy.
     """
-    input, target = pair(input, target)
-    check_probabilities("input", input, "; for logits use binary_cross_entropy_with_logits", most=1)
-    check_probabilities("target", target)
-    return reduce(weighted(bernoulli_nll(input, target), weight), reduction)
+    input, target = check.alike(input=input, target=target)
+    check.probabilities("input", input, "; for logits use binary_cross_entropy_with_logits", most=1)
+    check.probabilities("target", target)
+    values = bernoulli_nll(input, target)
+    if weight is not None:
+        values = check.broadcastable("weight", weight, values) * values
+    return reduce(values, reduction)
 
 
 @loss
@@ -87,13 +82,15 @@ def binary_cross_entropy_with_logits(
     Reference: Cox (1958), The Regression Analysis of Binary Sequences; PyTorch's
     binary_cross_entropy_with_logits.
     """
-    input, target = pair(input, target)
-    check_probabilities("target", target)
+    input, target = check.alike(input=input, target=target)
+    check.probabilities("target", target)
     values = bernoulli_nll_of_logits(input, target)
     if pos_weight is not None:  # -log p is softplus(-x): no logarithm of a rounded sigmoid
-        more = (broadcastable("pos_weight", pos_weight, input) - 1) * target
+        more = (check.broadcastable("pos_weight", pos_weight, input) - 1) * target
         values = values + more * softplus(-input)
-    return reduce(weighted(values, weight), reduction)
+    if weight is not None:
+        values = check.broadcastable("weight", weight, values) * values
+    return reduce(values, reduction)
 
 
 @loss
@@ -129,12 +126,10 @@ def sigmoid_focal_loss(
     Reference: Lin, Goyal, Girshick, He, Dollar (2017), Focal Loss for Dense Object Detection;
     torchvision's sigmoid_focal_loss.
     """
-    gamma = number("gamma", gamma)
-    check_not_negative("gamma", gamma)
-    input = operand("input", input)
-    target = constant("target", target, input)
-    if target.shape != input.shape:
-        raise ValueError(unequal("input", input, "target", target))
+    gamma = check.not_negative("gamma", gamma)
+    input = check.numbers("input", input)
+    target = check.constant("target", target, input)
+    check.same_shape("input", input, "target", target)
     soft = target * target != target
     if soft.any():
         raise ValueError(f"target holds {target[soft][0]!s}, labels here are 0 and 1")
@@ -142,26 +137,9 @@ def sigmoid_focal_loss(
     if alpha is not None:
         if alpha == -1:
             raise ValueError("alpha=-1: pass alpha=None to weigh both labels alike")
-        alpha = number("alpha", alpha)
-        check_fraction("alpha", alpha)
+        alpha = check.fraction("alpha", alpha)
         values = (alpha * target + (1 - alpha) * (1 - target)) * values
     return reduce(values, reduction)
-
-
-def weighted(values, weight):
-    return values if weight is None else broadcastable("weight", weight, values) * values
-
-
-def broadcastable(name, weight, values):
-    """A weight for each element, given in any shape that broadcasts to them and no further."""
-    weight = operand(name, weight, like=values)
-    try:
-        fits = np.broadcast_shapes(weight.shape, values.shape) == values.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{name} has shape {weight.shape}, input has {values.shape}: no broadcast")
-    return weight
 
 
 # ---- with rules of their own ---------------------------------------------------------------------
@@ -180,16 +158,16 @@ def bernoulli_nll_of_logits(x, t):
 # 1.  The rules below are PyTorch's instead, which lead back from there.
 
 
-@primitive(lambda g, y, p: g / variance(p))
+@primitive(lambda g, y, p: g / bernoulli_variance(p))
 @np.errstate(divide="ignore")
-def log_odds(p):
+def clamped_log_odds(p):
     """log p - log(1 - p), each logarithm at least -100."""
     return np.maximum(np.log(p), -100) - np.maximum(np.log1p(-p), -100)
 
 
 @primitive(
-    lambda g, y, p, t: g * (p - t) / variance(p),
-    lambda g, y, p, t: -g * log_odds(p),
+    lambda g, y, p, t: g * (p - t) / bernoulli_variance(p),
+    lambda g, y, p, t: -g * clamped_log_odds(p),
 )
 @np.errstate(divide="ignore")
 def bernoulli_nll(p, t):
@@ -197,6 +175,6 @@ def bernoulli_nll(p, t):
     return -(t * np.maximum(np.log(p), -100) + (1 - t) * np.maximum(np.log1p(-p), -100))
 
 
-def variance(p):
+def bernoulli_variance(p):
     """That of yes (1) and no (0), kept above 0 to divide by."""
     return np.maximum(p * (1 - p), 1e-12)

@@ -5,20 +5,10 @@ import numpy as np
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor
 from ..functional import log_softmax, logsumexp, softmax, softplus
-from .common import (
-    check_fraction,
-    check_labels,
-    check_not_negative,
-    check_probabilities,
-    check_reduction,
-    class_indices,
-    is_floating,
-    labels_fit,
-    loss,
-    number,
-    operand,
-    reduce,
-)
+from . import check
+from .common import loss, reduce
+
+__all__ = ["cross_entropy", "focal_loss", "generalized_cross_entropy", "nll_loss"]
 
 
 @loss
@@ -63,12 +53,12 @@ def cross_entropy(
 
     Reference: Good (1952), Rational Decisions; PyTorch's cross_entropy.
     """
-    check_reduction(reduction)
-    input = operand("input", input)
+    check.reduction(reduction)
+    input = check.numbers("input", input)
     shape = input.shape
     axis = class_axis(shape)
     classes = shape[axis]
-    if is_floating(target):
+    if isinstance(target, Tensor) or np.asarray(target).dtype.kind == "f":
         if ignore_index >= 0:
             raise ValueError(
                 f"ignore_index={ignore_index} needs class indices, target holds floats"
@@ -82,10 +72,10 @@ def cross_entropy(
             f"target holds integers in input's shape {shape}; one-hot or probabilities must be "
             f"floats: target.astype(float), or target.argmax(axis={axis}) for class indices"
         )
-    target = class_indices(target, classes, shape[:axis] + shape[axis + 1 :])
+    target = check.class_indices(target, classes, shape[:axis] + shape[axis + 1 :])
     plain = weight is None and not label_smoothing and reduction != "none" and len(shape) == 2
     plain = plain and (ignore_index < 0 or ignore_index >= classes)
-    if plain and target.size and labels_fit(target, classes):
+    if plain and target.size and check.labels_fit(target, classes):
         return fused_cross_entropy(input, target, 1 / target.size if reduction == "mean" else 1.0)
 
     log_p = log_softmax(input, axis=axis)
@@ -93,8 +83,7 @@ def cross_entropy(
     at, counted = places(target, classes, axis, ignore_index)
     values, count = picked_nll(log_p, weight, at, counted, axis)
     if label_smoothing:
-        label_smoothing = number("label_smoothing", label_smoothing)
-        check_fraction("label_smoothing", label_smoothing)
+        label_smoothing = check.fraction("label_smoothing", label_smoothing)
         uniform = np.sum(log_p if weight is None else weight * log_p, axis=axis) / -classes
         if counted is not None:
             uniform = np.where(counted, uniform, 0)
@@ -103,16 +92,15 @@ def cross_entropy(
 
 
 def cross_entropy_of_probabilities(input, target, weight, label_smoothing, reduction, axis):
-    target = operand("target", target, like=input)
+    target = check.numbers("target", target, like=input)
     if target.shape != input.shape:
         raise ValueError(
             f"target has shape {target.shape}; probabilities need input's shape {input.shape}, "
             "class indices must be integers"
         )
-    check_probabilities("target", target)
+    check.probabilities("target", target)
     if label_smoothing:
-        label_smoothing = number("label_smoothing", label_smoothing)
-        check_fraction("label_smoothing", label_smoothing)
+        label_smoothing = check.fraction("label_smoothing", label_smoothing)
         target = (1 - label_smoothing) * target + label_smoothing / input.shape[axis]
     log_p = log_softmax(input, axis=axis)
     impossible = np.equal(log_p, -np.inf)
@@ -202,8 +190,7 @@ def focal_loss(
 
     Reference: Lin, Goyal, Girshick, He, Dollar (2017), Focal Loss for Dense Object Detection.
     """
-    gamma = number("gamma", gamma)
-    check_not_negative("gamma", gamma)
+    gamma = check.not_negative("gamma", gamma)
     input, target, axis = with_classes(input, target)
     at, counted = places(target, input.shape[axis], axis, ignore_index)
     # p_y against all other classes is a sigmoid of this difference of logits: log p_y and
@@ -255,8 +242,7 @@ def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str =
     Reference: Zhang, Sabuncu (2018), Generalized Cross Entropy Loss for Training Deep Neural
     Networks with Noisy Labels.
     """
-    q = number("q", q)
-    check_fraction("q", q)
+    q = check.fraction("q", q)
     input, target, axis = with_classes(input, target)
     at, _ = places(target, input.shape[axis], axis)
     log_p = pick(log_softmax(input, axis=axis), at=at)
@@ -276,10 +262,10 @@ def class_axis(shape):
 
 def with_classes(input, target):
     """input as numbers, target as indices into its classes, and the axis of the classes."""
-    input = operand("input", input)
+    input = check.numbers("input", input)
     shape = input.shape
     axis = class_axis(shape)
-    return input, class_indices(target, shape[axis], shape[:axis] + shape[axis + 1 :]), axis
+    return input, check.class_indices(target, shape[axis], shape[:axis] + shape[axis + 1 :]), axis
 
 
 def places(target, classes, axis, ignore_index=None):
@@ -288,9 +274,9 @@ def places(target, classes, axis, ignore_index=None):
     For a target that does not count the index picks class 0.
     """
     counted = None
-    if ignore_index in range(classes) or not labels_fit(target.ravel(), classes):
+    if ignore_index in range(classes) or not check.labels_fit(target.ravel(), classes):
         counted = target != ignore_index
-        check_labels(target, counted, classes)
+        check.labels(target, counted, classes)
         target = target * counted
     at = list(np.indices(target.shape, sparse=True))
     at.insert(axis, target)
@@ -315,7 +301,7 @@ def class_weights(weight, input, axis, name="weight"):
     """One weight for each class, shaped to broadcast against input."""
     if weight is None:
         return None
-    weight = operand(name, weight, like=input)
+    weight = check.numbers(name, weight, like=input)
     if weight.shape != (input.shape[axis],):
         raise ValueError(
             f"{name} has shape {weight.shape}; one number for each class is {(input.shape[axis],)}"

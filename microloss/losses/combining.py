@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine.tensor import Tensor, values_of
-from .common import alike, check_positive, loss, number, operand, replaced
+from . import check
+from .common import loss, replaced
+
+__all__ = ["self_paced_weights", "uncertainty_weighted_loss"]
 
 
 @loss
@@ -43,7 +46,7 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
     Reference: Kendall, Gal, Cipolla (2018), Multi-Task Learning Using Uncertainty to Weigh Losses
     for Scene Geometry and Semantics.
     """
-    losses, s = alike(losses=stacked(losses), log_vars=stacked(log_vars))
+    losses, s = check.alike(losses=stacked(losses), log_vars=stacked(log_vars))
     if s.ndim != 1 or not s.size:
         raise ValueError(f"losses and log_vars have shape {s.shape}; one number a task is (T,)")
     # 0 times an overflow would be nan; 1 is for the rounding of exp at the edge
@@ -56,7 +59,9 @@ def uncertainty_weighted_loss(losses, log_vars) -> Tensor:
 def stacked(x):
     """A list in which there are Tensors as one Tensor."""
     tensors = [item for item in x if isinstance(item, Tensor)] if isinstance(x, Sequence) else []
-    return np.stack([operand("a task", item, like=tensors[0]) for item in x]) if tensors else x
+    if not tensors:
+        return x
+    return np.stack([check.numbers("a task", item, like=tensors[0]) for item in x])
 
 
 def self_paced_weights(losses, *, threshold: float, mode: str = "hard") -> np.ndarray:
@@ -82,9 +87,8 @@ def self_paced_weights(losses, *, threshold: float, mode: str = "hard") -> np.nd
     Reference: Kumar, Packer, Koller (2010), Self-Paced Learning for Latent Variable Models; Jiang
     et al. (2014), Easy Samples First: Self-paced Reranking for Zero-Example Multimedia Search.
     """
-    check_positive("threshold", threshold)
-    threshold = number("threshold", threshold)
-    losses = values_of(operand("losses", losses))
+    threshold = check.positive("threshold", threshold)
+    losses = values_of(check.numbers("losses", losses))
     if mode == "hard":
         return (losses < threshold).astype(losses.dtype)
     if mode == "linear":

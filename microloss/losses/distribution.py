@@ -4,24 +4,14 @@ import numpy as np
 
 from ..engine.tensor import Tensor, values_of
 from ..functional import log_softmax
+from . import check
 from .classification import cross_entropy
-from .common import (
-    REDUCTIONS,
-    alike,
-    check_fraction,
-    check_log_probabilities,
-    check_positive,
-    check_probabilities,
-    check_reduction,
-    constant,
-    loss,
-    number,
-    operand,
-    pair,
-    reduce,
-    replaced,
-    unequal,
-)
+from .common import loss, reduce, replaced
+
+__all__ = [
+    "distillation_loss", "gaussian_kl", "js_divergence", "kl_div", "kl_divergence",
+    "wasserstein_distance_1d",
+]  # fmt: skip
 
 
 @loss
@@ -57,14 +47,14 @@ def kl_div(input, target, *, log_target: bool = False, reduction: str = "mean") 
 
     Reference: Kullback, Leibler (1951), On Information and Sufficiency; PyTorch's kl_div.
     """
-    check_reduction(reduction, (*REDUCTIONS, "batchmean"))
-    input, target = pair(input, target)
-    check_log_probabilities("input", input)
+    check.reduction(reduction, (*check.REDUCTIONS, "batchmean"))
+    input, target = check.alike(input=input, target=target)
+    check.log_probabilities("input", input)
     if log_target:
-        check_log_probabilities("target", target)
+        check.log_probabilities("target", target)
         values = p_log_p_over_q_of_logs(target, input)
     else:
-        check_probabilities("target", target, "; for their logarithms pass log_target=True")
+        check.probabilities("target", target, "; for their logarithms pass log_target=True")
         impossible = np.equal(target, 0)
         target, input = replaced(target, impossible, 1), replaced(input, impossible, 0)
         values = target * (np.log(target) - input)
@@ -158,9 +148,9 @@ def js_divergence(p, q, *, reduction: str = "mean") -> Tensor:
 
 
 def distributions(p, q):
-    p, q = alike(p=p, q=q)
-    check_probabilities("p", p)
-    check_probabilities("q", q)
+    p, q = check.alike(p=p, q=q)
+    check.probabilities("p", p)
+    check.probabilities("q", q)
     return p, q
 
 
@@ -209,7 +199,7 @@ def gaussian_kl(mu, logvar, *, reduction: str = "mean") -> Tensor:
 
     Reference: Kingma, Welling (2014), Auto-Encoding Variational Bayes.
     """
-    mu, logvar = alike(mu=mu, logvar=logvar)
+    mu, logvar = check.alike(mu=mu, logvar=logvar)
     with np.errstate(over="ignore"):
         values = mu * mu + (np.expm1(logvar) - logvar)  # near 0 the digits of e^logvar - 1 count
     return 0.5 * summed(values, reduction)
@@ -259,13 +249,11 @@ def distillation_loss(
 
     Reference: Hinton, Vinyals, Dean (2015), Distilling the Knowledge in a Neural Network.
     """
-    check_positive("temperature", temperature)
-    check_fraction("alpha", alpha)
-    t, alpha = number("temperature", temperature), number("alpha", alpha)
-    student = operand("student_logits", student_logits)
-    teacher = constant("teacher_logits", teacher_logits, like=student)
-    if student.shape != teacher.shape:
-        raise ValueError(unequal("student_logits", student, "teacher_logits", teacher))
+    t = check.positive("temperature", temperature)
+    alpha = check.fraction("alpha", alpha)
+    student = check.numbers("student_logits", student_logits)
+    teacher = check.constant("teacher_logits", teacher_logits, like=student)
+    check.same_shape("student_logits", student, "teacher_logits", teacher)
     axis = 1 if student.ndim > 1 else 0
     log_p = log_softmax(teacher / t, axis=axis)
     log_q = log_softmax(student / t, axis=axis)
@@ -308,8 +296,8 @@ def wasserstein_distance_1d(x, y) -> Tensor:
     Reference: Vallender (1974), Calculation of the Wasserstein Distance Between Probability
     Distributions on the Line.
     """
-    x = operand("x", x, like=y if isinstance(y, Tensor) else None)
-    y = operand("y", y, like=x)
+    x = check.numbers("x", x, like=y if isinstance(y, Tensor) else None)
+    y = check.numbers("y", y, like=x)
     for name, sample in (("x", x), ("y", y)):
         if sample.ndim != 1 or not sample.size:
             raise ValueError(

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..engine.tensor import Tensor
-from .common import alike, constant, loss, operand, reduce
+from . import check
+from .common import loss, reduce
+
+__all__ = ["perceptual_loss"]
 
 
 @loss
@@ -40,12 +43,13 @@ def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
     Reference: Johnson, Alahi, Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer and
     Super-Resolution.
     """
-    input, target = alike(input=input, target=target)
+    input, target = check.alike(input=input, target=target)
     seen = layers(features(input))
-    wanted = [constant("features(target)", f, input) for f in layers(features(target))]
+    wanted = [check.constant("features(target)", f, input) for f in layers(features(target))]
     if not seen:
         raise ValueError("features(input) gives no layers")
-    weights = operand("weights", np.ones(len(seen)) if weights is None else weights, like=input)
+    weights = np.ones(len(seen)) if weights is None else weights
+    weights = check.numbers("weights", weights, like=input)
     if weights.shape != (len(seen),):
         raise ValueError(f"weights has shape {weights.shape}; features gives {len(seen)} layers")
     return sum(w * reduce((f - g) ** 2, "mean") for w, f, g in zip(weights, seen, wanted))

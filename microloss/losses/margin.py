@@ -5,8 +5,14 @@ import numpy as np
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor
 from ..functional import relu, softplus
+from . import check
 from .classification import class_weights, place, places, with_classes
-from .common import check_not_negative, loss, number, operand, reduce, signs
+from .common import loss, reduce
+
+__all__ = [
+    "hinge_loss", "multi_margin_loss", "multiclass_hinge_loss", "soft_margin_loss",
+    "squared_hinge_loss",
+]  # fmt: skip
 
 
 @loss
@@ -131,8 +137,7 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}")
-    margin = number("margin", margin)
-    check_not_negative("margin", margin)
+    margin = check.not_negative("margin", margin)
     input, at, axis = scores_and_places(input, target)
     excess = relu(behind(input, at=at, axis=axis, margin=margin))
     values = np.sum(excess if p == 1 else excess**2, axis=axis) / input.shape[axis]
@@ -176,8 +181,8 @@ def multiclass_hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
 def scores_and_signs(input, target):
     """input as numbers, target as labels -1 and +1 in its precision."""
-    input = operand("input", input)
-    return input, signs(target, input, input.shape)
+    input = check.numbers("input", input)
+    return input, check.signs(target, input, input.shape)
 
 
 def scores_and_places(input, target):

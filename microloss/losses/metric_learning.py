@@ -4,18 +4,15 @@ import numpy as np
 
 from ..engine.tensor import Tensor, values_of
 from ..functional import norm, pairwise_distance, softplus
+from . import check
 from .classification import cross_entropy
-from .common import (
-    alike,
-    check_positive,
-    check_target_shape,
-    constant,
-    loss,
-    number,
-    operand,
-    reduce,
-    signs,
-)
+from .common import loss, reduce
+
+__all__ = [
+    "batch_hard_triplets", "bpr_loss", "clip_loss", "contrastive_loss", "cosine_embedding_loss",
+    "hinge_embedding_loss", "info_nce_loss", "margin_ranking_loss", "nt_xent_loss",
+    "semi_hard_triplets", "triplet_margin_loss",
+]  # fmt: skip
 
 # ---- pairs and triplets --------------------------------------------------------------------------
 
@@ -56,9 +53,8 @@ def contrastive_loss(
     Reference: Hadsell, Chopra, LeCun (2006), Dimensionality Reduction by Learning an Invariant
     Mapping (with factors 1/2).
     """
-    margin = number("margin", margin)
-    check_positive("margin", margin)
-    input1, input2 = alike(input1=input1, input2=input2)
+    margin = check.positive("margin", margin)
+    input1, input2 = check.alike(input1=input1, input2=input2)
     dissimilar = dissimilarity(target, input1)
     difference = input1 - input2
     push = np.clip(margin - norm(difference, axis=-1), 0, None)
@@ -69,8 +65,8 @@ def contrastive_loss(
 
 def dissimilarity(target, input):
     """Labels 0 (similar) and 1 (dissimilar) as a mask."""
-    target = constant("target", target, input)
-    check_target_shape(target, input.shape[:-1])
+    target = check.constant("target", target, input)
+    check.target_shape(target, input.shape[:-1])
     wrong = (target != 0) & (target != 1)
     if wrong.any():
         message = f"target holds {target[wrong][0]!s}, labels here are 0 (similar), 1 (dissimilar)"
@@ -122,9 +118,8 @@ def triplet_margin_loss(
     Reference: Schroff, Kalenichenko, Philbin (2015), FaceNet (with squared distances); PyTorch's
     triplet_margin_loss.
     """
-    margin, eps = number("margin", margin), number("eps", eps)
-    check_positive("margin", margin)
-    anchor, positive, negative = alike(anchor=anchor, positive=positive, negative=negative)
+    margin, eps = check.positive("margin", margin), check.number("eps", eps)
+    anchor, positive, negative = check.alike(anchor=anchor, positive=positive, negative=negative)
     to_positive = pairwise_distance(anchor, positive, p, eps=eps)
     to_negative = pairwise_distance(anchor, negative, p, eps=eps)
     if swap:
@@ -176,7 +171,7 @@ def semi_hard_triplets(
 
     Reference: Schroff, Kalenichenko, Philbin (2015), FaceNet.
     """
-    check_positive("margin", margin)
+    margin = check.positive("margin", margin)
     distance, positive, negative = relations(embeddings, labels)
     anchors, positives = np.nonzero(positive)
     gap = distance[anchors] - distance[anchors, positives][:, None]
@@ -186,7 +181,7 @@ def semi_hard_triplets(
 
 def relations(embeddings, labels):
     """Distances between all rows, which of them are other ones of a class, which of two classes."""
-    x = values_of(operand("embeddings", embeddings))
+    x = values_of(check.numbers("embeddings", embeddings))
     labels = np.asarray(labels)
     if x.ndim != 2 or labels.shape != x.shape[:1]:
         raise ValueError(
@@ -235,11 +230,11 @@ def cosine_embedding_loss(
     Reference: Bromley, Guyon, LeCun, Sackinger, Shah (1993), Signature Verification using a
     "Siamese" Time Delay Neural Network (for cosines of pairs); PyTorch's cosine_embedding_loss.
     """
-    margin = number("margin", margin)
+    margin = check.number("margin", margin)
     if not -1 <= margin <= 1:
         raise ValueError(f"margin must be in [-1, 1], as a cosine is; got {margin!r}")
-    input1, input2 = alike(input1=input1, input2=input2)
-    target = signs(target, input1, input1.shape[:-1])
+    input1, input2 = check.alike(input1=input1, input2=input2)
+    target = check.signs(target, input1, input1.shape[:-1])
     product = (input1 * input2).sum(axis=-1)
     square1 = (input1 * input1).sum(axis=-1) + 1e-12
     square2 = (input2 * input2).sum(axis=-1) + 1e-12
@@ -276,9 +271,9 @@ def hinge_embedding_loss(input, target, *, margin: float = 1.0, reduction: str =
     Reference: Mobahi, Collobert, Weston (2009), Deep Learning from Temporal Coherence in Video
     (with L1 distances); PyTorch's hinge_embedding_loss.
     """
-    margin = number("margin", margin)
-    input = operand("input", input)
-    target = signs(target, input, input.shape)
+    margin = check.number("margin", margin)
+    input = check.numbers("input", input)
+    target = check.signs(target, input, input.shape)
     return reduce(np.where(target == 1, input, np.clip(margin - input, 0, None)), reduction)
 
 
@@ -316,10 +311,10 @@ def margin_ranking_loss(
     Reference: Herbrich, Graepel, Obermayer (2000), Large Margin Rank Boundaries for Ordinal
     Regression; PyTorch's margin_ranking_loss.
     """
-    input1, input2 = alike(input1=input1, input2=input2)
-    target = signs(target, input1, input1.shape)
+    input1, input2 = check.alike(input1=input1, input2=input2)
+    target = check.signs(target, input1, input1.shape)
     return reduce(
-        np.clip(number("margin", margin) - target * (input1 - input2), 0, None), reduction
+        np.clip(check.number("margin", margin) - target * (input1 - input2), 0, None), reduction
     )
 
 
@@ -351,7 +346,7 @@ def bpr_loss(positive, negative, *, reduction: str = "mean") -> Tensor:
     Reference: Rendle, Freudenthaler, Gantner, Schmidt-Thieme (2009), BPR: Bayesian Personalized
     Ranking from Implicit Feedback.
     """
-    positive, negative = alike(positive=positive, negative=negative)
+    positive, negative = check.alike(positive=positive, negative=negative)
     return reduce(softplus(negative - positive), reduction)
 
 
@@ -401,7 +396,7 @@ def info_nce_loss(
         return identification(
             similarities(query, positive, temperature), np.arange(len(query)), reduction
         )
-    negatives = operand("negatives", negatives, query)
+    negatives = check.numbers("negatives", negatives, query)
     n, d = query.shape
     many = negatives.shape[-2:-1]
     if not many or negatives.shape not in ((*many, d), (n, *many, d)):
@@ -498,7 +493,7 @@ def clip_loss(image_embeddings, text_embeddings, *, temperature=0.07) -> Tensor:
 
 def rows_of(**embeddings):
     """Two batches of embeddings (N, D) of one shape."""
-    pair = alike(**embeddings)
+    pair = check.alike(**embeddings)
     if pair[0].ndim != 2:
         names = " and ".join(embeddings)
         raise ValueError(f"{names} must have shape (N, D), got {pair[0].shape}")
@@ -528,5 +523,5 @@ def checked(temperature, like):
         temperature = np.asarray(temperature, like.dtype)
     if temperature.size != 1:
         raise ValueError(f"temperature must be one number, got shape {temperature.shape}")
-    check_positive("temperature", values_of(temperature).item())
+    check.positive("temperature", values_of(temperature).item())
     return temperature

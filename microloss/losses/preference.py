@@ -11,18 +11,13 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 from ..functional import log1mexp, sigmoid, softplus
-from .common import (
-    alike,
-    check_fraction,
-    check_not_negative,
-    check_positive,
-    constant,
-    loss,
-    number,
-    operand,
-    reduce,
-    unequal,
-)
+from . import check
+from .common import loss, reduce
+
+__all__ = [
+    "dpo_loss", "ipo_loss", "kl_penalty", "kto_loss", "orpo_loss", "ppo_clip_loss",
+    "reward_ranking_loss",
+]  # fmt: skip
 
 
 @loss
@@ -54,7 +49,7 @@ def reward_ranking_loss(chosen, rejected, *, margin=None, reduction: str = "mean
     (2022), Training language models to follow instructions with human feedback; margin: Touvron
     et al. (2023), Llama 2.
     """
-    chosen, rejected = alike(chosen=chosen, rejected=rejected)
+    chosen, rejected = check.alike(chosen=chosen, rejected=rejected)
     gap = rejected - chosen
     if margin is not None:
         gap = gap + each_or_all("margin", margin, chosen)
@@ -94,10 +89,10 @@ def ppo_clip_loss(
     Reference: Schulman, Wolski, Dhariwal, Radford, Klimov (2017), Proximal Policy Optimization
     Algorithms.
     """
-    clip = number("clip", clip)
+    clip = check.number("clip", clip)
     if not 0 < clip < 1:
         raise ValueError(f"clip must be in (0, 1), got {clip!r}")
-    log_probs = operand("log_probs", log_probs)
+    log_probs = check.numbers("log_probs", log_probs)
     old = same("old_log_probs", old_log_probs, "log_probs", log_probs)
     advantages = same("advantages", advantages, "log_probs", log_probs)
     # The minimum caps r from above where A >= 0 and from below where A < 0.  Capping the exponent
@@ -142,7 +137,7 @@ def kl_penalty(
 
     Reference: Schulman (2020), Approximating KL Divergence.
     """
-    log_probs = operand("log_probs", log_probs)
+    log_probs = check.numbers("log_probs", log_probs)
     reference = same("reference_log_probs", reference_log_probs, "log_probs", log_probs)
     if estimator == "k1":
         return reduce(log_probs - reference, reduction)
@@ -199,16 +194,14 @@ def dpo_loss(
     Reference: Rafailov et al. (2023), Direct Preference Optimization; label_smoothing: Mitchell
     (2023), A note on DPO with noisy preferences.
     """
-    beta = number("beta", beta)
-    check_positive("beta", beta)
+    beta = check.positive("beta", beta)
     gained = log_ratio_margin(
         policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps
     )
     h = beta * gained
     values = softplus(-h)
     if label_smoothing:
-        label_smoothing = number("label_smoothing", label_smoothing)
-        check_fraction("label_smoothing", label_smoothing)
+        label_smoothing = check.fraction("label_smoothing", label_smoothing)
         values = values + label_smoothing * h  # because softplus(h) = softplus(-h) + h
     return reduce(values, reduction)
 
@@ -253,8 +246,7 @@ def ipo_loss(
     Reference: Azar et al. (2023), A General Theoretical Paradigm to Understand Learning from Human
     Preferences (beta is its tau).
     """
-    beta = number("beta", beta)
-    check_positive("beta", beta)
+    beta = check.positive("beta", beta)
     gained = log_ratio_margin(
         policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps
     )
@@ -308,10 +300,9 @@ def kto_loss(
     Reference: Ethayarajh, Xu, Muennighoff, Jurafsky, Kiela (2024), KTO: Model Alignment as Prospect
     Theoretic Optimization.
     """
-    beta = number("beta", beta)
-    check_positive("beta", beta)
-    check_not_negative("desirable_weight", desirable_weight)
-    check_not_negative("undesirable_weight", undesirable_weight)
+    beta = check.positive("beta", beta)
+    desirable_weight = check.not_negative("desirable_weight", desirable_weight)
+    undesirable_weight = check.not_negative("undesirable_weight", undesirable_weight)
     like = policy_rejected_logps if isinstance(policy_rejected_logps, Tensor) else None
     chosen = row("policy_chosen_logps", policy_chosen_logps, like)
     rejected = row("policy_rejected_logps", policy_rejected_logps, chosen)
@@ -321,7 +312,7 @@ def kto_loss(
     drift_rejected = rejected - same(
         "reference_rejected_logps", reference_rejected_logps, "policy_rejected_logps", rejected
     )
-    kl = constant("kl", kl, chosen)
+    kl = check.constant("kl", kl, chosen)
     if kl.size != 1:
         raise ValueError(f"kl must be one number, got shape {kl.shape}: pass its mean")
     kl = np.maximum(kl.reshape(()), 0)
@@ -368,9 +359,8 @@ def orpo_loss(
     Reference: Hong, Lee, Thorne (2024), ORPO: Monolithic Preference Optimization without Reference
     Model.
     """
-    beta = number("beta", beta)
-    check_positive("beta", beta)
-    chosen, rejected = alike(chosen_logps=chosen_logps, rejected_logps=rejected_logps)
+    beta = check.positive("beta", beta)
+    chosen, rejected = check.alike(chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     nll = each_or_all("chosen_nll", chosen_nll, chosen)
     ratio = log_odds("chosen_logps", chosen) - log_odds("rejected_logps", rejected)
     return reduce(nll + beta * softplus(-ratio), reduction)
@@ -388,7 +378,7 @@ def log_odds(name, log_p):
 
 def log_ratio_margin(policy_chosen, policy_rejected, reference_chosen, reference_rejected):
     """By how much more than the reference the policy prefers the chosen answers, in nats."""
-    chosen, rejected = alike(
+    chosen, rejected = check.alike(
         policy_chosen_logps=policy_chosen, policy_rejected_logps=policy_rejected
     )
     reference_chosen = same(
@@ -402,22 +392,22 @@ def log_ratio_margin(policy_chosen, policy_rejected, reference_chosen, reference
 
 def same(name, x, like_name, like):
     """A constant of like's shape."""
-    x = constant(name, x, like)
+    x = check.constant(name, x, like)
     if x.shape != like.shape:
-        raise ValueError(unequal(like_name, like, name, x))
+        raise check.unequal(like_name, like, name, x)
     return x
 
 
 def each_or_all(name, x, like):
     """One number for each element of `like`, or one for all."""
-    x = operand(name, x, like)
+    x = check.numbers(name, x, like)
     if x.shape not in ((), like.shape):
         raise ValueError(f"{name} has shape {x.shape}, it must be () or {like.shape}")
     return x
 
 
 def row(name, x, like):
-    x = operand(name, x, like)
+    x = check.numbers(name, x, like)
     if x.ndim != 1:
         raise ValueError(f"{name} has shape {x.shape}, it must be (N,), one for each answer")
     return x

@@ -6,16 +6,13 @@ import numpy as np
 
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor, values_of
-from .common import (
-    check_none_negative,
-    check_positive,
-    loss,
-    number,
-    operand,
-    pair,
-    reduce,
-    unequal,
-)
+from . import check
+from .common import loss, reduce
+
+__all__ = [
+    "gaussian_nll_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
+    "quantile_loss", "robust_loss", "smooth_l1_loss",
+]  # fmt: skip
 
 
 @loss
@@ -46,9 +43,9 @@ def mse_loss(input, target, *, weight=None, reduction: str = "mean") -> Tensor:
 
     Reference: Gauss (1809), Theoria motus corporum coelestium; PyTorch's mse_loss.
     """
-    input, target = pair(input, target)
+    input, target = check.alike(input=input, target=target)
     error = input - target
-    return weighted(error * error, weight, reduction)
+    return reduce_weighted(error * error, weight, reduction)
 
 
 @loss
@@ -80,11 +77,11 @@ def l1_loss(input, target, *, weight=None, reduction: str = "mean") -> Tensor:
     Reference: Laplace (1774), Memoire sur la probabilite des causes par les evenements; PyTorch's
     l1_loss.
     """
-    input, target = pair(input, target)
-    return weighted(np.abs(input - target), weight, reduction)
+    input, target = check.alike(input=input, target=target)
+    return reduce_weighted(np.abs(input - target), weight, reduction)
 
 
-def weighted(values, weight, reduction):
+def reduce_weighted(values, weight, reduction):
     """reduce(), with a mean that divides by the sum of the weights."""
     if weight is None:
         return reduce(values, reduction)
@@ -93,9 +90,9 @@ def weighted(values, weight, reduction):
 
 
 def weight_of(values, weight):
-    weight = operand("weight", weight, like=values)
+    weight = check.numbers("weight", weight, like=values)
     if weight.shape != values.shape:
-        raise ValueError(unequal("input", values, "weight", weight))
+        raise check.unequal("input", values, "weight", weight)
     return weight
 
 
@@ -133,9 +130,9 @@ def huber_loss(
 
     Reference: Huber (1964), Robust Estimation of a Location Parameter; PyTorch's huber_loss.
     """
-    input, target = pair(input, target)
-    check_positive("delta", delta)
-    values = huber(input - target, delta=number("delta", delta))
+    input, target = check.alike(input=input, target=target)
+    delta = check.positive("delta", delta)
+    values = huber(input - target, delta=delta)
     if weight is not None:
         values = weight_of(values, weight) * values
     return reduce(values, reduction)
@@ -181,12 +178,11 @@ def smooth_l1_loss(input, target, *, beta: float = 1.0, reduction: str = "mean")
 
     Reference: Girshick (2015), Fast R-CNN; PyTorch's smooth_l1_loss.
     """
-    input, target = pair(input, target)
+    input, target = check.alike(input=input, target=target)
     error = input - target
-    beta = number("beta", beta)
+    beta = check.not_negative("beta", beta)
     if beta == 0:
         return reduce(np.abs(error), reduction)
-    check_positive("beta", beta)
     return reduce(huber(error, delta=beta), reduction) * (1 / beta)
 
 
@@ -219,7 +215,7 @@ def log_cosh_loss(input, target, *, reduction: str = "mean") -> Tensor:
     Reference: Saleh, Saleh (2022), Statistical Properties of the log-cosh Loss Function Used in
     Machine Learning.
     """
-    input, target = pair(input, target)
+    input, target = check.alike(input=input, target=target)
     return reduce(log_cosh(input - target), reduction)
 
 
@@ -269,8 +265,8 @@ def quantile_loss(input, target, *, quantile=0.5, reduction: str = "mean") -> Te
     Reference: Koenker, Bassett (1978), Regression Quantiles.
     """
     if np.ndim(quantile):
-        input = operand("input", input, like=target if isinstance(target, Tensor) else None)
-        target = operand("target", target, like=input)
+        input = check.numbers("input", input, like=target if isinstance(target, Tensor) else None)
+        target = check.numbers("target", target, like=input)
         if input.shape != (*target.shape, len(quantile)):
             raise ValueError(
                 f"input has shape {input.shape}, target has shape {target.shape}; for "
@@ -278,7 +274,7 @@ def quantile_loss(input, target, *, quantile=0.5, reduction: str = "mean") -> Te
             )
         target = target.reshape(*target.shape, 1)
     else:
-        input, target = pair(input, target)
+        input, target = check.alike(input=input, target=target)
     q = np.asarray(quantile, input.dtype)
     if not ((q > 0) & (q < 1)).all():
         raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}")
@@ -319,11 +315,10 @@ def gaussian_nll_loss(
     Reference: Nix, Weigend (1994), Estimating the Mean and Variance of the Target Probability
     Distribution; PyTorch's gaussian_nll_loss.
     """
-    input, target = pair(input, target)
-    var = variance(var, input)
-    check_positive("eps", eps)
-    eps = number("eps", eps)
-    if check_none_negative("var", var, "it is a variance (pass np.exp(log_var))") < eps:
+    input, target = check.alike(input=input, target=target)
+    var = variance_of_each(var, input)
+    eps = check.positive("eps", eps)
+    if check.none_negative("var", var, "it is a variance (pass np.exp(log_var))") < eps:
         # a constant is added, and not the larger one taken, so that the gradient goes through
         var = var + np.maximum(eps - values_of(var), 0)
     error = input - target
@@ -333,9 +328,9 @@ def gaussian_nll_loss(
     return 0.5 * reduce(values, reduction)
 
 
-def variance(var, input):
+def variance_of_each(var, input):
     """var so that it broadcasts to input; not (D,) for (N, D), which is another case if N = D."""
-    var = operand("var", var, like=input)
+    var = check.numbers("var", var, like=input)
     if var.ndim and var.shape == input.shape[:-1]:
         return var.reshape(*var.shape, 1)
     same_or_1 = all(n in (1, m) for n, m in zip(var.shape, input.shape))
@@ -387,15 +382,15 @@ def poisson_nll_loss(
 
     Reference: Nelder, Wedderburn (1972), Generalized Linear Models; PyTorch's poisson_nll_loss.
     """
-    input, target = pair(input, target)
-    check_positive("eps", eps)
-    check_none_negative("target", target, "it counts events")
+    input, target = check.alike(input=input, target=target)
+    eps = check.positive("eps", eps)
+    check.none_negative("target", target, "it counts events")
     if log_input:
         with np.errstate(over="ignore"):
             values = np.exp(input) - target * input
     else:
-        check_none_negative("input", input, "with log_input=False it is a rate")
-        values = input - target * np.log(input + number("eps", eps))
+        check.none_negative("input", input, "with log_input=False it is a rate")
+        values = input - target * np.log(input + eps)
     if full:
         large = np.greater(target, 1)
         t = np.where(large, target, 1)  # log 0 must not be met, not even in what is left out
@@ -444,13 +439,13 @@ def robust_loss(input, target, *, alpha, scale=1.0, reduction: str = "mean") -> 
 
     Reference: Barron (2019), A General and Adaptive Robust Loss Function.
     """
-    input, target = pair(input, target)
+    input, target = check.alike(input=input, target=target)
     error = input - target
     if isinstance(scale, int | float | np.number):
-        check_positive("scale", scale)
-        error = error / float(scale)
+        scale = check.positive("scale", scale)
+        error = error / scale
     else:
-        scale = broadcastable("scale", scale, error)
+        scale = check.broadcastable("scale", scale, error)
         if not (scale > 0).all():
             raise ValueError(f"scale must be positive, got {scale!r:.60}")
         error = error / scale
@@ -458,22 +453,10 @@ def robust_loss(input, target, *, alpha, scale=1.0, reduction: str = "mean") -> 
         if math.isnan(alpha):
             raise ValueError("alpha must be a number or infinite, got nan")
         return reduce(barron(error, alpha=float(alpha)), reduction)
-    alpha = broadcastable("alpha", alpha, error)
+    alpha = check.broadcastable("alpha", alpha, error)
     if not np.isfinite(values_of(alpha)).all():
         raise ValueError(f"alpha must be finite unless it is a number, got {alpha!r:.60}")
     return reduce(barron_of(error, alpha), reduction)
-
-
-def broadcastable(name, x, like):
-    """A parameter for all elements of `like`, for each, or for those along some of its axes."""
-    x = operand(name, x, like=like)
-    try:
-        fits = np.broadcast_shapes(x.shape, like.shape) == like.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{name} has shape {x.shape}; it must broadcast to {like.shape}")
-    return x
 
 
 @np.errstate(over="ignore")  # beyond alpha = 2, infinite is the right answer

@@ -6,15 +6,10 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 from ..functional import dot
-from .common import (
-    check_none_negative,
-    check_not_negative,
-    constant,
-    loss,
-    number,
-    operand,
-    unequal,
-)
+from . import check
+from .common import loss
+
+__all__ = ["elastic_net_penalty", "ewc_penalty", "l1_penalty", "l2_penalty", "soft_threshold"]
 
 
 @loss
@@ -46,8 +41,8 @@ def l1_penalty(params, *, strength: float = 1.0) -> Tensor:
 
     Reference: Tibshirani (1996), Regression Shrinkage and Selection via the Lasso.
     """
-    check_not_negative("strength", strength)
-    return number("strength", strength) * total(np.abs(w).sum() for w in parameters(params))
+    strength = check.not_negative("strength", strength)
+    return strength * total(np.abs(w).sum() for w in parameters(params))
 
 
 @loss
@@ -82,8 +77,8 @@ def l2_penalty(params, *, strength: float = 1.0) -> Tensor:
     Reference: Hoerl, Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal
     Problems.
     """
-    check_not_negative("strength", strength)
-    return number("strength", strength) * total(dot(w, w) for w in parameters(params))
+    strength = check.not_negative("strength", strength)
+    return strength * total(dot(w, w) for w in parameters(params))
 
 
 @loss
@@ -115,9 +110,8 @@ def elastic_net_penalty(params, *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
 
     Reference: Zou, Hastie (2005), Regularization and Variable Selection via the Elastic Net.
     """
-    check_not_negative("l1", l1)
-    check_not_negative("l2", l2)
-    l1, l2 = number("l1", l1), number("l2", l2)
+    l1 = check.not_negative("l1", l1)
+    l2 = check.not_negative("l2", l2)
     return total(l1 * np.abs(w).sum() + l2 * dot(w, w) for w in parameters(params))
 
 
@@ -142,9 +136,8 @@ def soft_threshold(x, amount: float) -> Tensor:
 
     Reference: Donoho, Johnstone (1994), Ideal Spatial Adaptation by Wavelet Shrinkage.
     """
-    check_not_negative("amount", amount)
-    amount = number("amount", amount)
-    x = operand("x", x)
+    amount = check.not_negative("amount", amount)
+    x = check.numbers("x", x)
     return x - np.clip(x, -amount, amount)
 
 
@@ -180,7 +173,7 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
 
     Reference: Kirkpatrick et al. (2017), Overcoming catastrophic forgetting in neural networks.
     """
-    check_not_negative("strength", strength)
+    strength = check.not_negative("strength", strength)
     if isinstance(params, Tensor | np.ndarray):
         params, anchors, fisher = [params], [anchors], [fisher]
     params = parameters(params)
@@ -192,14 +185,14 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
         )
     terms = []
     for w, anchor, f in zip(params, anchors, fisher):
-        anchor, f = constant("anchors", anchor, like=w), constant("fisher", f, like=w)
+        anchor, f = check.constant("anchors", anchor, like=w), check.constant("fisher", f, like=w)
         for name, x in (("anchors", anchor), ("fisher", f)):
             if x.shape != w.shape:
-                raise ValueError(unequal("params", w, name, x))
-        check_none_negative("fisher", f, "it is a mean of squares")
+                raise check.unequal("params", w, name, x)
+        check.none_negative("fisher", f, "it is a mean of squares")
         moved = w - anchor
         terms.append(dot(f * moved, moved))
-    return (0.5 * number("strength", strength)) * total(terms)
+    return (0.5 * strength) * total(terms)
 
 
 def parameters(params):
@@ -207,7 +200,7 @@ def parameters(params):
     listed = as_list("params", params)
     if not listed:
         raise ValueError("params is empty (a generator can be used only once: make it a list)")
-    return [operand("params", w) for w in listed]
+    return [check.numbers("params", w) for w in listed]
 
 
 def as_list(name, x):

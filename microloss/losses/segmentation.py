@@ -4,18 +4,15 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 from ..functional import relu, sigmoid, softmax
+from . import check
 from .binary import binary_cross_entropy_with_logits
 from .classification import cross_entropy, places, with_classes
-from .common import (
-    alike,
-    check_not_negative,
-    check_positive,
-    check_probabilities,
-    loss,
-    number,
-    pair,
-    reduce,
-)
+from .common import loss, reduce
+
+__all__ = [
+    "box_iou_loss", "dice_bce_loss", "dice_ce_loss", "dice_loss", "generalized_box_iou_loss",
+    "iou_loss", "tversky_loss",
+]  # fmt: skip
 
 
 @loss
@@ -137,9 +134,8 @@ def tversky_loss(
 
     Reference: Salehi, Erdogmus, Gholipour (2017), Tversky Loss Function for Image Segmentation.
     """
-    alpha, beta = number("alpha", alpha), number("beta", beta)
-    check_not_negative("alpha", alpha)
-    check_not_negative("beta", beta)
+    alpha = check.not_negative("alpha", alpha)
+    beta = check.not_negative("beta", beta)
 
     def tversky(i, p, t):
         # P = sum(p^2) would make P - I negative where p < t
@@ -176,9 +172,8 @@ def dice_ce_loss(input, target, *, dice_weight: float = 1.0, ce_weight: float = 
 
     Reference: Isensee et al. (2021), nnU-Net.
     """
-    dice_weight, ce_weight = number("dice_weight", dice_weight), number("ce_weight", ce_weight)
-    check_not_negative("dice_weight", dice_weight)
-    check_not_negative("ce_weight", ce_weight)
+    dice_weight = check.not_negative("dice_weight", dice_weight)
+    ce_weight = check.not_negative("ce_weight", ce_weight)
     input, target, axis = with_classes(input, target)
     if input.ndim < 3:
         raise ValueError(f"input has shape {input.shape}; it must be (N, C, d1, ...)")
@@ -217,10 +212,9 @@ def dice_bce_loss(input, target, *, dice_weight: float = 1.0, bce_weight: float 
 
     Reference: Isensee et al. (2021), nnU-Net, for its two terms.
     """
-    dice_weight, bce_weight = number("dice_weight", dice_weight), number("bce_weight", bce_weight)
-    check_not_negative("dice_weight", dice_weight)
-    check_not_negative("bce_weight", bce_weight)
-    input, target = pair(input, target)
+    dice_weight = check.not_negative("dice_weight", dice_weight)
+    bce_weight = check.not_negative("bce_weight", bce_weight)
+    input, target = check.alike(input=input, target=target)
     bce = binary_cross_entropy_with_logits(input, target)
     return dice_weight * dice_loss(sigmoid(input), target) + bce_weight * bce
 
@@ -303,11 +297,10 @@ def excesses(p, t):
 
 def overlap_loss(ratio, input, target, axis, squared, eps, reduction, sizes=squares):
     """1 - ratio(I, P, T), whose two parts get eps: empty against empty is 0, a total miss 1."""
-    eps = number("eps", eps)
-    check_positive("eps", eps)
-    input, target = pair(input, target)
-    check_probabilities("input", input, "; logits need a sigmoid or softmax first")
-    check_probabilities("target", target)
+    eps = check.positive("eps", eps)
+    input, target = check.alike(input=input, target=target)
+    check.probabilities("input", input, "; logits need a sigmoid or softmax first")
+    check.probabilities("target", target)
     common = np.sum(input * target, axis=axis)
     both = sizes(input, target) if squared else (input, target)
     common, total = ratio(common, *(np.sum(size, axis=axis) for size in both))
@@ -319,7 +312,7 @@ def overlap_loss(ratio, input, target, axis, squared, eps, reduction, sizes=squa
 
 
 def pair_of_boxes(boxes1, boxes2):
-    boxes1, boxes2 = alike(boxes1=boxes1, boxes2=boxes2)
+    boxes1, boxes2 = check.alike(boxes1=boxes1, boxes2=boxes2)
     if boxes1.shape[-1:] != (4,):
         raise ValueError(f"boxes1 has shape {boxes1.shape}; x1, y1, x2, y2 make it (N, 4)")
     for name, boxes in (("boxes1", boxes1), ("boxes2", boxes2)):
@@ -338,8 +331,7 @@ def area(sides):
 
 
 def box_loss(boxes1, boxes2, eps, reduction, generalized):
-    eps = number("eps", eps)
-    check_positive("eps", eps)
+    eps = check.positive("eps", eps)
     boxes1, boxes2 = pair_of_boxes(boxes1, boxes2)
     low1, high1, low2, high2 = boxes1[..., :2], boxes1[..., 2:], boxes2[..., :2], boxes2[..., 2:]
     intersection = area(relu(np.minimum(high1, high2) - np.maximum(low1, low2)))

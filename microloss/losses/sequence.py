@@ -6,7 +6,10 @@ from ..engine.grad import derivative
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor, values_of
 from ..functional import logsumexp
-from .common import check_log_probabilities, check_reduction, loss, operand, reduce
+from . import check
+from .common import loss, reduce
+
+__all__ = ["ctc_beam_search", "ctc_greedy_decode", "ctc_loss"]
 
 
 @loss
@@ -57,8 +60,8 @@ def ctc_loss(
     Reference: Graves, Fernandez, Gomez, Schmidhuber (2006), Connectionist Temporal Classification;
     PyTorch's ctc_loss.
     """
-    check_reduction(reduction)
-    log_probs = operand("log_probs", log_probs)
+    check.reduction(reduction)
+    log_probs = check.numbers("log_probs", log_probs)
     unbatched = log_probs.ndim == 2
     if unbatched:
         log_probs = log_probs[:, None]
@@ -91,7 +94,7 @@ class Alignment:
         frames, count, classes = log_probs.shape
         if not 0 <= blank < classes:
             raise ValueError(f"blank must be a class, 0 to {classes - 1}; got {blank!r}")
-        check_log_probabilities("log_probs", log_probs, most=ROUNDING)
+        check.log_probabilities("log_probs", log_probs, most=ROUNDING)
         self.input_lengths = lengths("input_lengths", input_lengths, count, frames)
         targets = integers("targets", targets)
         if targets.ndim != 1 and targets.shape[:-1] != (count,):
@@ -348,10 +351,10 @@ def ctc_beam_search(
 
 def each_sequence(decode, log_probs, input_lengths, blank):
     """decode((T, C)) for each sequence, cut to its length."""
-    log_probs = values_of(operand("log_probs", log_probs))
+    log_probs = values_of(check.numbers("log_probs", log_probs))
     if log_probs.ndim not in (2, 3):
         raise ValueError(f"log_probs must be (T, N, C) or (T, C), got shape {log_probs.shape}")
-    check_log_probabilities("log_probs", log_probs, most=ROUNDING)
+    check.log_probabilities("log_probs", log_probs, most=ROUNDING)
     if not 0 <= blank < log_probs.shape[-1]:
         raise ValueError(f"blank must be a class, 0 to {log_probs.shape[-1] - 1}; got {blank!r}")
     batch = log_probs if log_probs.ndim == 3 else log_probs[:, None]

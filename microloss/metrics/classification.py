@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..losses.common import check_fraction
+from ..losses import check
 from .common import class_labels, quotient, real, yes_or_no
 
 
@@ -97,7 +97,7 @@ def counts(prediction, target, average):
 
 
 def ratio(part, whole, average, zero_division):
-    check_fraction("zero_division", zero_division)
+    check.fraction("zero_division", zero_division)
     values = quotient(part, whole, zero_division)
     return values if average is None else float(values.mean())
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ..losses.common import constant, unequal
+from ..losses import check
 
 
 def real(name, x, finite=True):
     """x as float64, cut from any graph; never empty, never nan."""
-    x = constant(name, x, None).astype(np.float64, copy=False)
+    x = check.constant(name, x, None).astype(np.float64, copy=False)
     if not x.size:
         raise ValueError(f"{name} is empty (shape {x.shape}), there is nothing to measure")
     wrong = ~np.isfinite(x) if finite else np.isnan(x)
@@ -22,8 +22,7 @@ def real(name, x, finite=True):
 def pair(name, x, target, finite=True):
     """Predictions and targets of one shape, never broadcast; finite is about the predictions."""
     x, target = real(name, x, finite), real("target", target)
-    if x.shape != target.shape:
-        raise ValueError(unequal(name, x, "target", target))
+    check.same_shape(name, x, "target", target)
     return x, target
 
 

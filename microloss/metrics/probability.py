@@ -3,14 +3,13 @@
 import numpy as np
 
 from ..functional import one_hot, to_zero
-from ..losses import cross_entropy
-from ..losses.common import check_labels, check_probabilities, class_indices, operand
+from ..losses import check, cross_entropy
 from .common import binary, check_count, real
 
 
 def binary_probability(probability, target):
     p, y = binary("probability", probability, target)
-    check_probabilities("probability", p, ": pass sigmoid(logits)")
+    check.probabilities("probability", p, ": pass sigmoid(logits)")
     return p, y
 
 
@@ -22,7 +21,7 @@ def distributions(probability, target):
         return np.stack([1 - p, p], axis=1), y.astype(np.int64)
     if p.shape[:-1] != y.shape:
         raise ValueError(f"probability has shape {p.shape}, target {y.shape}: it must be (N, C)")
-    check_probabilities("probability", p, ": pass softmax(logits)")
+    check.probabilities("probability", p, ": pass softmax(logits)")
     total = p.sum(axis=-1)
     wrong = np.abs(total - 1) > 1e-3  # far above the rounding of a float16 softmax
     if wrong.any():
@@ -76,11 +75,11 @@ def perplexity(log_probs_or_logits, target, *, ignore_index: int | None = None):
     Reference: Jelinek, Mercer, Bahl, Baker (1977), Perplexity, a measure of the difficulty of
     speech recognition tasks.
     """
-    x = operand("log_probs_or_logits", log_probs_or_logits)
+    x = check.numbers("log_probs_or_logits", log_probs_or_logits)
     classes = x.shape[-1]
-    target = class_indices(target, classes, x.shape[:-1]).reshape(-1)
+    target = check.class_indices(target, classes, x.shape[:-1]).reshape(-1)
     counted = np.full(target.shape, True) if ignore_index is None else target != ignore_index
-    check_labels(target, counted, classes)
+    check.labels(target, counted, classes)
     nll = cross_entropy(x.reshape(-1, classes)[counted], target[counted])
     with np.errstate(over="ignore"):
         return np.exp(nll)

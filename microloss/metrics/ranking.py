@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..losses.common import check_none_negative
+from ..losses import check
 from .common import check_count, pair
 
 
@@ -12,7 +12,7 @@ def ranking(score, target, k):
     if score.ndim not in (1, 2):
         raise ValueError(f"score has shape {score.shape}, it must be (queries, candidates)")
     score, target = np.atleast_2d(score, target)
-    check_none_negative("target", target, "it is the relevance")
+    check.none_negative("target", target, "it is the relevance")
     hopeless = (target == 0).all(axis=1)
     if hopeless.any():
         raise ValueError(
