@@ -1,6 +1,6 @@
 """The smooth functions of machine learning that NumPy lacks, stable at any size of input.
 
-Each takes arrays or Tensors and gives the same kind back.  Exponentials only ever see numbers
+Each takes arrays or Tensors and gives the same kind back. Exponentials only ever see numbers
 below 0, so nothing overflows; what underflows to 0 is meant to.
 """
 
@@ -292,7 +292,7 @@ def rows(a):
     lambda g, y, x, weight, bias=None: np.add.reduce(g if g.ndim == 2 else rows(g)),
 )
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x W^T + b.  Shapes: x (..., in), weight (out, in), bias (out,), result (..., out).
+    """x W^T + b. Shapes: x (..., in), weight (out, in), bias (out,), result (..., out).
 
     One operation, so a third of the nodes of a transpose, a product and a sum.
 
@@ -342,7 +342,7 @@ def dropout(
 ) -> Array:
     """Zero each element with probability p and divide the others by 1 - p (Srivastava et al. 2014).
 
-    The expectation stays x.  Outside of training, x itself.
+    The expectation stays x. Outside of training, x itself.
 
     >>> dropout(np.ones(6), 0.5, rng=np.random.default_rng(0))
     array([2., 0., 0., 0., 2., 2.])

@@ -147,6 +147,7 @@ UNARY = [
     np.exp, np.expm1, np.exp2, np.log, np.log1p, np.log2, np.log10, np.sqrt, np.cbrt, np.square,
     np.reciprocal, np.absolute, np.negative, np.positive, np.sin, np.cos, np.tan, np.arcsin,
     np.arccos, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh,
+    np.fabs, np.deg2rad, np.rad2deg, np.degrees, np.radians,
 ]  # fmt: skip
 BINARY = [
     np.add, np.subtract, np.multiply, np.divide, np.power, np.hypot, np.arctan2, np.logaddexp,
@@ -159,6 +160,8 @@ ZEROS = {  # a row without, with one, and with two
     "one": [[0.5, 0.0, 2.0], [1.1, 0.7, -0.4]],
     "two": [[0.5, 0.0, 0.0], [1.1, 0.7, -0.4]],
 }
+
+MODULO = [[7.3, -5.2, 0.4], [2.6, 9.5, -3.3]], [2.0, 3.0, -1.5]  # far from whole quotients
 
 MAX = [
     ("np.max(a)", (2, 3)), ("np.max(a, 0)", (2, 3)), ("np.max(a, axis=-1)", (2, 3)),
@@ -197,13 +200,16 @@ TABLE = {
         ("(-a) ** 3", (2, 3)), ("a ** -1.5", (2, 3)), ("a ** 0.5", (2, 3)), ("2 ** a", (2, 3)),
         ("0.3 ** a", (2, 3)), ("np.array([1, 2, 3.5]) ** a", (2, 3)), ("a ** a", (2, 3)),
         ("a ** np.array([0, 1, 2])", (2, 3)), ("a ** np.float64(2.5)", (2, 3)),
-        ("np.power(a, np.int64(3))", (2, 3)), ("pow(a, b)", (2, 3), ()),
+        ("np.power(a, np.int64(3))", (2, 3)), ("a ** np.uint8([0, 1, 2])", (2, 3)),
+        ("a ** np.array([True, False, True])", (2, 3)), ("pow(a, b)", (2, 3), ()),
     ],
     np.negative: [("-a", (2, 3))],
     np.positive: [("+a", (2, 3))],
     np.absolute: [("abs(a)", (2, 3)), ("np.abs(a)", ())],
     np.maximum: [("np.maximum(a, 0.1)", (2, 3)), ("np.maximum([0.1, 0.2, 0.3], a)", (2, 3))],
     np.minimum: [("np.minimum(a, 0.1)", (2, 3)), ("np.minimum([0.1, 0.2, 0.3], a)", (2, 3))],
+    np.remainder: [("np.remainder(a, b)", *MODULO), ("np.mod(a, 0.7)", MODULO[0])],
+    np.fmod: [("np.fmod(a, b)", *MODULO), ("np.fmod(5.0, a)", MODULO[1])],
     np.matmul: [
         ("a @ b", (3,), (3,)), ("a @ b", (2, 3), (3,)), ("a @ b", (3,), (3, 2)),
         ("a @ b", (2, 3), (3, 4)), ("a @ b", (2, 3, 4), (4,)), ("a @ b", (4,), (2, 4, 3)),
@@ -263,6 +269,11 @@ TABLE = {
     np.cumsum: [
         ("np.cumsum(a)", (2, 3)), ("np.cumsum(a, 0)", (2, 3)), ("a.cumsum(axis=-1)", (2, 3)),
         ("np.cumsum(a, axis=1)", (2, 3, 2)),
+    ],
+    np.cumprod: [
+        *[("np.cumprod(a, axis=1)", x) for x in ZEROS.values()],
+        *[("np.cumprod(a)", x) for x in ZEROS.values()],
+        *[("np.cumprod(a, 0)", x) for x in ZEROS.values()], ("np.cumprod(a, -2)", (2, 3, 2)),
     ],
     np.reshape: [
         ("np.reshape(a, (3, 2))", (2, 3)), ("a.reshape(-1)", (2, 3)), ("a.reshape(3, -1)", (2, 3)),
@@ -392,8 +403,14 @@ TABLE = {
         ("np.trace(a)", (3, 4)), ("a.trace(-1)", (3, 4)), ("np.trace(a, 0, 1, 2)", (2, 3, 3)),
         ("np.trace(a, offset=1, axis1=2, axis2=1)", (2, 3, 3)),
     ],
-    np.tril: [("np.tril(a)", (3, 4)), ("np.tril(a, 1)", (2, 3, 3)), ("np.tril(a, k=-1)", (3, 3))],
-    np.triu: [("np.triu(a)", (3, 4)), ("np.triu(a, 1)", (2, 3, 3)), ("np.triu(a, k=-1)", (4, 3))],
+    np.tril: [
+        ("np.tril(a)", (3, 4)), ("np.tril(a)", (3,)),
+        ("np.tril(a, 1)", (2, 3, 3)), ("np.tril(a, k=-1)", (3, 3)),
+    ],
+    np.triu: [
+        ("np.triu(a)", (3, 4)), ("np.triu(a, 1)", (3,)),
+        ("np.triu(a, 1)", (2, 3, 3)), ("np.triu(a, k=-1)", (4, 3)),
+    ],
     np.sort: [
         ("np.sort(a)", (3, 4)), ("np.sort(a, 0)", (3, 4)), ("np.sort(a, axis=None)", (3, 2)),
         ("np.sort(a, -1, 'stable')", (3, 4)),

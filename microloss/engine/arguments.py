@@ -22,7 +22,7 @@ def real(values, name) -> np.ndarray:
 def no_rule(fn):
     name = f"{getattr(fn, '__module__', None) or 'numpy'}.{fn.__name__}".replace("numpy", "np", 1)
     return TypeError(
-        f"{name} has no derivative rule, so it does not work on Tensors.  Use t.data for plain "
+        f"{name} has no derivative rule, so it does not work on Tensors. Use t.data for plain "
         f"values, or add a rule: microloss.engine.RULES[{name}] = (lambda g, y, x: ...,) with one "
         "entry for each argument; see microloss.primitive"
     )

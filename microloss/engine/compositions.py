@@ -23,20 +23,22 @@ def composes(*functions):
     return register
 
 
-def moved(fn, a, *args, **kwargs):
+def gather_like(fn, a, *args, **kwargs):
     """fn(a, ...) for a function that only moves elements: move their numbers, then gather."""
     numbers = fn(np.arange(a.size).reshape(a.shape), *args, **kwargs)
     return a.reshape(-1)[numbers]
 
 
 COMPOSED |= {
-    np.tile: lambda A, reps: moved(np.tile, A, reps),
-    np.repeat: lambda a, repeats, axis=None: moved(np.repeat, a, repeats, axis),
-    np.rot90: lambda m, k=1, axes=(0, 1): moved(np.rot90, m, k, axes),
-    np.take: lambda a, indices, axis=None, mode="raise": moved(
+    np.tile: lambda A, reps: gather_like(np.tile, A, reps),
+    np.repeat: lambda a, repeats, axis=None: gather_like(np.repeat, a, repeats, axis),
+    np.rot90: lambda m, k=1, axes=(0, 1): gather_like(np.rot90, m, k, axes),
+    np.take: lambda a, indices, axis=None, mode="raise": gather_like(
         np.take, a, indices, axis, mode=mode
     ),
-    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: moved(np.diagonal, a, offset, axis1, axis2),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: gather_like(
+        np.diagonal, a, offset, axis1, axis2
+    ),
     np.ravel: lambda a: a.reshape(-1),
     np.broadcast_to: lambda array, shape: broadcast(array, shape=shape),
     np.copy: lambda a: +a,
@@ -108,7 +110,7 @@ def _pad(array, pad_width, mode="constant", constant_values=0):
         widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
         return pad(array, widths=widths, constant_values=constant_values)
     if mode in ("edge", "reflect", "symmetric", "wrap"):
-        return moved(np.pad, array, pad_width, mode)
+        return gather_like(np.pad, array, pad_width, mode)
     raise TypeError(
         f"pad: mode={mode!r} is not supported on Tensors; supported here: "
         "constant, edge, reflect, symmetric, wrap"

@@ -10,7 +10,7 @@ import microloss as ml
 from microloss import Tensor, functional
 from microloss.engine import rules
 from microloss.engine.compositions import COMPOSED, PLAIN
-from microloss.engine.rules import RULES, each, unbroadcast
+from microloss.engine.rules import RULES, unbroadcast, variadic
 
 
 def module(fn):
@@ -95,8 +95,8 @@ class Planted:
         return wrong
 
     def among(self, others):
-        if isinstance(others, each):
-            return each(lambda i: self if i == self.index else others[i])
+        if isinstance(others, variadic):
+            return variadic(lambda i: self if i == self.index else others[i])
         return (*others[: self.index], self, *others[self.index + 1 :])
 
 
@@ -113,7 +113,7 @@ def is_rejected(case):
     [
         pytest.param(fn, i, id=f"{fn.__name__}-{i}")
         for fn, found in ENGINE.items()
-        for i in (range(2) if isinstance(found, each) else range(len(found)))
+        for i in (range(2) if isinstance(found, variadic) else range(len(found)))
         if found[i] is not None
     ],
 )
@@ -446,7 +446,7 @@ def test_an_argument_without_derivative_refuses_a_tensor_that_wants_one(new_rule
 
 
 def test_a_primitive_of_any_number_of_arguments(new_rules):
-    @ml.primitive(each(lambda i: lambda g, y, *xs: (i + 1) * g))
+    @ml.primitive(variadic(lambda i: lambda g, y, *xs: (i + 1) * g))
     def weighed(*xs):
         return sum((i + 1) * x for i, x in enumerate(xs))
 
