@@ -10,6 +10,13 @@ from .rules import RULES
 
 
 def real(values, name) -> np.ndarray:
+    """values as an array of real numbers; the one gate through which foreign data comes in.
+
+    Subclasses of ndarray may compute in a way of their own, and what they know beside their numbers
+    (a mask, a unit) would be lost: they are refused.
+    """
+    if isinstance(values, np.ndarray) and type(values) not in (np.ndarray, np.memmap):
+        raise subclass(values, name)
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -17,6 +24,16 @@ def real(values, name) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {values!r:.60}")
     return array
+
+
+def subclass(values, name):
+    """The error for a subclass of ndarray, with its cure."""
+    cure = "pass np.asarray(...) of it"
+    if isinstance(values, np.ma.MaskedArray):
+        cure = "pass .filled(value), or give the masked elements a weight of 0"
+    return TypeError(
+        f"{name} is a {type(values).__name__}, which is not a plain NumPy array: {cure}"
+    )
 
 
 def no_rule(fn):

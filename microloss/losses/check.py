@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from ..engine.arguments import real
 from ..engine.tensor import Tensor, values_of
 
 # ---- arrays and Tensors --------------------------------------------------------------------------
@@ -21,9 +22,7 @@ def numbers(name, x, like=None):
     """x as a Tensor or an array of floats; an array gets the precision of `like`."""
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {x!r:.60}")
+    array = real(x, name)
     if like is not None:
         return array.astype(like.dtype, copy=False)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
@@ -57,8 +56,18 @@ def alike(**given):
 
 
 def constant(name, x, like=None):
-    """The values of x, cut from any graph, in the precision of `like`."""
-    return numbers(name, values_of(x), like)
+    """The values of x, which gets no gradient, in the precision of `like`.
+
+    A Tensor that requires a gradient is refused: it would wait for one in vain.
+    """
+    if isinstance(x, Tensor):
+        if x.requires_grad:
+            raise TypeError(
+                f"{name} requires a gradient, but this loss gives it none: pass {name}.data, or "
+                "compute it under no_grad()"
+            )
+        x = x.data
+    return numbers(name, x, like)
 
 
 def signs(target, like, shape):
@@ -181,16 +190,27 @@ def log_probabilities(name, x, most=1e-6):
 # ---- class labels --------------------------------------------------------------------------------
 
 
+def integers(name, x, what="integers"):
+    """x as int64."""
+    if isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} must be {what}, got a Tensor; Tensors hold floats: keep indices and labels as "
+            "NumPy integer arrays"
+        )
+    x = real(x, name)
+    if x.dtype.kind not in "iu" and x.size:
+        raise TypeError(
+            f"{name} must be {what}, got dtype {x.dtype}; whole numbers convert with "
+            f"{name}.astype(int)"
+        )
+    return x.astype(np.int64, copy=False)
+
+
 def class_indices(target, classes, shape):
     """Labels as int64, checked for kind and shape; their range is left to the caller."""
-    target = np.asarray(target)
-    if target.dtype.kind not in "iu":
-        raise TypeError(
-            f"target must hold class indices (integers from 0 to {classes - 1}), got dtype "
-            f"{target.dtype}; labels that are whole numbers convert with target.astype(int)"
-        )
+    target = integers("target", target, f"class indices (integers from 0 to {classes - 1})")
     target_shape(target, shape)
-    return target.astype(np.int64, copy=False)
+    return target
 
 
 def labels_fit(target, classes):

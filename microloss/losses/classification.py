@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.arguments import real
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor
 from ..functional import log_softmax, logsumexp, softmax, softplus
@@ -58,7 +59,8 @@ def cross_entropy(
     shape = input.shape
     axis = class_axis(shape)
     classes = shape[axis]
-    if isinstance(target, Tensor) or np.asarray(target).dtype.kind == "f":
+    target = target if isinstance(target, Tensor) else real(target, "target")
+    if target.dtype.kind == "f":
         if ignore_index >= 0:
             raise ValueError(
                 f"ignore_index={ignore_index} needs class indices, target holds floats"
@@ -66,7 +68,6 @@ def cross_entropy(
         return cross_entropy_of_probabilities(
             input, target, weight, label_smoothing, reduction, axis
         )
-    target = np.asarray(target)
     if target.shape == shape:
         raise ValueError(
             f"target holds integers in input's shape {shape}; one-hot or probabilities must be "

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, values_of
 from . import check
 from .common import loss, reduce
 
@@ -43,9 +43,13 @@ def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
     Reference: Johnson, Alahi, Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer and
     Super-Resolution.
     """
-    input, target = check.alike(input=input, target=target)
+    input = check.numbers("input", input)
+    target = check.constant("target", target, like=input)
+    check.same_shape("input", input, "target", target)
     seen = layers(features(input))
-    wanted = [check.constant("features(target)", f, input) for f in layers(features(target))]
+    wanted = [
+        check.numbers("features(target)", values_of(f), input) for f in layers(features(target))
+    ]
     if not seen:
         raise ValueError("features(input) gives no layers")
     weights = np.ones(len(seen)) if weights is None else weights

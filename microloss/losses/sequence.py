@@ -96,7 +96,7 @@ class Alignment:
             raise ValueError(f"blank must be a class, 0 to {classes - 1}; got {blank!r}")
         check.log_probabilities("log_probs", log_probs, most=ROUNDING)
         self.input_lengths = lengths("input_lengths", input_lengths, count, frames)
-        targets = integers("targets", targets)
+        targets = check.integers("targets", targets)
         if targets.ndim != 1 and targets.shape[:-1] != (count,):
             raise ValueError(
                 f"targets has shape {targets.shape}; it must be ({count}, S), or all labels in one "
@@ -119,15 +119,8 @@ class Alignment:
         self.blank = blank
 
 
-def integers(name, x):
-    x = np.asarray(x.data if isinstance(x, Tensor) else x)
-    if x.dtype.kind not in "iu" and x.size:
-        raise TypeError(f"{name} must be integers, got dtype {x.dtype}")
-    return x.astype(np.int64)
-
-
 def lengths(name, x, count, most):
-    x = integers(name, x)
+    x = check.integers(name, x)
     if x.shape != (count,) and not (x.ndim == 0 and count == 1):
         raise ValueError(f"{name} has shape {x.shape}, one for each sequence is {(count,)}")
     if ((x < 0) | (x > most)).any():

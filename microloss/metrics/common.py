@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..engine.tensor import values_of
 from ..losses import check
 
 
 def real(name, x, finite=True):
     """x as float64, cut from any graph; never empty, never nan."""
-    x = check.constant(name, x, None).astype(np.float64, copy=False)
+    x = check.numbers(name, values_of(x)).astype(np.float64, copy=False)
     if not x.size:
         raise ValueError(f"{name} is empty (shape {x.shape}), there is nothing to measure")
     wrong = ~np.isfinite(x) if finite else np.isnan(x)

@@ -8,6 +8,7 @@ from reference import kept_results, torch_results
 
 import microloss as ml
 from microloss import losses
+from microloss.engine.tensor import values_of
 
 CASES = [case for family in FAMILIES for case in family.CASES]
 EXTREMES = [case for family in FAMILIES for case in family.EXTREMES]
@@ -99,6 +100,38 @@ def test_lists_arrays_and_tensors_give_one_value(case):
     tensors = [ml.Tensor(a, requires_grad=True) if i in case.wrt else a for i, a in enumerate(args)]
     result = case.loss(*tensors, **options)
     assert isinstance(result, ml.Tensor) and result.requires_grad
+
+
+@all_cases
+def test_no_argument_waits_for_a_gradient_in_vain(case):
+    """What requires a gradient gets one, or is refused with the cure."""
+    given = dict(enumerate(case.arguments())) | case.options("mean")
+    given |= {i: ml.Tensor(given[i]) for i in case.wrt}
+    for key, x in given.items():
+        if not hasattr(x, "dtype") or x.dtype.kind != "f":
+            continue
+        t = ml.Tensor(values_of(x), requires_grad=True)
+        named = given | {key: t}
+        args = [named.pop(i) for i in range(len(case.arguments()))]
+        try:
+            value = case.loss(*args, **named)
+        except TypeError as error:
+            assert ".data" in str(error) and key not in case.wrt
+        else:
+            assert ml.grad(value, t)[0].shape == t.shape
+
+
+@all_cases
+@pytest.mark.parametrize("foreign", [np.ma.MaskedArray, np.matrix])
+def test_subclasses_that_compute_otherwise_are_refused(case, foreign):
+    wrapped = case.loss is not losses.LOSSES[case.loss.__name__]
+    given = dict(enumerate(case.arguments())) | case.options("mean")
+    for key, x in given.items():
+        if isinstance(x, np.ndarray) and x.ndim == 2 and not (wrapped and key in case.wrt):
+            named = given | {key: x.view(foreign)}
+            args = [named.pop(i) for i in range(len(case.arguments()))]
+            with pytest.raises(TypeError, match="not a plain NumPy array"):
+                case.loss(*args, **named)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.reductions], ids=lambda case: case.id)

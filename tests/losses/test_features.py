@@ -36,18 +36,14 @@ def test_one_array_is_one_layer():
 
 
 def test_the_targets_features_are_constants():
-    """Neither the target nor, through it, the network gets a gradient."""
+    """Through the target the network gets no gradient."""
     rng = np.random.default_rng(0)
-    x, y, w = (
-        ml.Tensor(rng.standard_normal(s), requires_grad=True) for s in ((2, 3), (2, 3), (3, 4))
-    )
+    x, w = (ml.Tensor(rng.standard_normal(s), requires_grad=True) for s in ((2, 3), (3, 4)))
+    y = rng.standard_normal((2, 3))
     perceptual_loss(lambda x: [x @ w], x, y).backward()
-    error = (x.data - y.data) @ w.data
-    assert y.grad is None
+    error = (x.data - y) @ w.data
     close(x.grad, error @ w.data.T / 4)
     close(w.grad, x.data.T @ error / 4)
-    perceptual_loss(lambda x: [x], x, y).backward()
-    assert y.grad is None
 
 
 def test_one_number_is_one_layer():
