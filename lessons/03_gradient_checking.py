@@ -153,7 +153,7 @@ for name, (function, inputs, cause) in CASES.items():
     except GradientError as error:
         message = str(error)
     say(f"{name}:\n\n{message}")
-    claim("caught, and named", cause in message, cause)
+    claim(f"{name}: caught, and named", cause in message, cause)
 passed = all(gradcheck(function, x) for function in (np.cos, np.exp, F.sigmoid, F.relu))
 claim("right rules pass, away from kinks", passed, "cos, exp, sigmoid, relu")
 

@@ -1,100 +1,18 @@
 """Run the course: `python -m lessons` all of it, `python -m lessons 5 7` some, `--list` the titles.
 
-Each lesson runs in a process of its own, one after the other, and reports its claims and figures
-through a file, not through what it prints.
+`--seeds 0-29` runs lessons over many seeds and says on how many of them each claim held.
 """
 
 import argparse
-import ast
-import json
 import os
-import re
-import subprocess
 import sys
-import tempfile
 import textwrap
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import kit
+from . import kit, seeds
+from .course import Lesson, Result, course, find, run
 from .coursework import commands
 from .syllabus import syllabus
-
-
-@dataclass(frozen=True)
-class Lesson:
-    path: Path
-    number: int
-    title: str
-
-    def __str__(self) -> str:
-        return f"{self.number:>2}  {self.title}"
-
-
-@dataclass(frozen=True)
-class Result:
-    passed: bool
-    claims: list[bool]
-    figures: int
-    seconds: float
-    output: str
-
-
-def course(folder: Path) -> list[Lesson]:
-    """The lessons in a folder, in order. Raises ValueError if there are none."""
-    lessons = [read(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
-    if not lessons:
-        raise ValueError(f"no lessons NN_name.py in {folder}")
-    return lessons
-
-
-def read(path: Path) -> Lesson:
-    """A lesson's number and title, from its docstring and without running it."""
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    number = int(path.name[:2])
-    title = re.match(rf"Lesson {number}\. (.+)", docstring)
-    if not title:
-        raise ValueError(f"{path}: the docstring must open with the line `Lesson {number}. Title`")
-    return Lesson(path, number, title[1])
-
-
-def find(name: str, lessons: list[Lesson]) -> Lesson:
-    """The lesson of a number (5, 05), a name (05_first_network) or a path."""
-    stem = Path(name).stem
-    for lesson in lessons:
-        if stem == lesson.path.stem or (stem.isdecimal() and int(stem) == lesson.number):
-            return lesson
-    raise ValueError(f"no lesson {name!r}; there are\n" + "\n".join(map(str, lessons)))
-
-
-def run(lesson: Lesson, options: list[str], quiet: bool) -> Result:
-    """Run one lesson. If quiet, its output is kept in the result instead of being shown."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.jsonl")
-        report.touch()
-        # for small matrices, one thread is faster than several that wait for each other
-        environment = {"OPENBLAS_NUM_THREADS": "1"} | os.environ | {kit.REPORT: str(report)}
-        if quiet:
-            environment["PYTHONIOENCODING"] = sys.stdout.encoding  # what will show it in the end
-        started = time.perf_counter()
-        process = subprocess.run(
-            [sys.executable, lesson.path, *options],
-            env=environment,
-            stdout=subprocess.PIPE if quiet else None,
-            stderr=subprocess.STDOUT if quiet else None,
-            encoding=sys.stdout.encoding,
-            errors="replace",
-        )
-        seconds = time.perf_counter() - started
-        events = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-    return Result(
-        passed=process.returncode == 0,
-        claims=[event["holds"] for event in events if "claim" in event],
-        figures=sum("figure" in event for event in events),
-        seconds=seconds,
-        output=process.stdout or "",
-    )
 
 
 def run_all(lessons: list[Lesson], options: list[str]) -> list[Result]:
@@ -104,7 +22,7 @@ def run_all(lessons: list[Lesson], options: list[str]) -> list[Result]:
     for lesson in lessons:
         print(f"{lesson!s:<{width}}", end="", flush=True)
         result = run(lesson, options, quiet=True)
-        held = f"{sum(result.claims)} of {len(result.claims)} claims held"
+        held = f"{sum(c.holds for c in result.claims)} of {len(result.claims)} claims held"
         print(f"{result.seconds:7.1f} s  {held}{'' if result.passed else ', FAILED'}", flush=True)
         if not result.passed:
             print(textwrap.indent(result.output, "    | ", predicate=lambda line: True))
@@ -113,7 +31,7 @@ def run_all(lessons: list[Lesson], options: list[str]) -> list[Result]:
 
 
 def summary(lessons: list[Lesson], results: list[Result]) -> str:
-    claims = [holds for result in results for holds in result.claims]
+    claims = [claim.holds for result in results for claim in result.claims]
     failed = [str(lesson) for lesson, result in zip(lessons, results) if not result.passed]
     total = (
         f"Lessons passed: {len(results) - len(failed)} of {len(results)}. "
@@ -136,6 +54,12 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
         epilog="Coursework: python -m lessons check, grade or sheet, each with --help.",
     )
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="5, 05 or 05_first_network")
+    parser.add_argument(
+        "--seeds",
+        type=seeds.parse,
+        metavar="0-29",
+        help="run the lessons with each of these seeds, and count on how many each claim holds",
+    )
     parser.add_argument("--list", action="store_true", help="list the lessons and stop")
     parser.add_argument("--syllabus", action="store_true", help="print lessons/README.md and stop")
     args = parser.parse_args(argv)
@@ -153,7 +77,14 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
         return 0
 
     options = ["--seed", str(args.seed), "--out", str(args.out), *["--show"] * args.show]
+    if args.no_pause or len(chosen) != 1:
+        options.append("--no-pause")
     try:
+        if args.seeds:
+            passed = [
+                seeds.report(*of_lesson) for of_lesson in seeds.over(chosen or lessons, args.seeds)
+            ]
+            return 0 if all(passed) else 1
         if chosen:
             results = [run(lesson, options, quiet=False) for lesson in chosen]
         else:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lessons.__main__ import Lesson, run  # noqa: E402
+from lessons.course import Lesson, run  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

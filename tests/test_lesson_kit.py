@@ -1,6 +1,9 @@
 """The lesson kit: what a lesson prints, when it fails, what `python -m lessons` makes of it."""
 
+import argparse
+import base64
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from lessons.seeds import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = ROOT / "lessons"
@@ -19,7 +24,8 @@ Why it matters.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from kit import COLOR, args, begin, claim, exercises, predict, save, say, table, takeaway
+from kit import COLOR, args, begin, claim, exercises, formula, predict, save, say, sweep
+from kit import table, takeaway
 
 rng = begin()
 '''
@@ -52,13 +58,15 @@ def python(*arguments, **environment):
     )
 
 
+COURSE = (
+    "import sys; from pathlib import Path; from lessons.__main__ import main;"
+    "sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
+)
+
+
 def course(folder, *arguments, **environment):
     """`python -m lessons` on the lessons of another folder."""
-    program = (
-        "import sys; from pathlib import Path; from lessons.__main__ import main;"
-        "sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
-    )
-    return python("-c", program, folder, *arguments, **environment)
+    return python("-c", COURSE, folder, *arguments, **environment)
 
 
 # --- one lesson
@@ -76,6 +84,7 @@ say('''
 
     and that is all.
     ''')
+formula("dL/dx = 2x", tex=r"\\frac{dL}{dx} = 2x")
 table(["loss", "steps"], [["mse", 7], ["huber", 12]])
 claim("two is more than one", 2 > 1, "2 against 1")
 claim("NumPy's truth counts too", np.float64(2) > 1, "2.0")
@@ -101,6 +110,8 @@ exercises(["Try three.", "Try four."])
         "",
         "and that is all.",
         "",
+        "    dL/dx = 2x",
+        "",
         "    loss   steps",
         "    -----  -----",
         "    mse        7",
@@ -115,6 +126,7 @@ exercises(["Try three.", "Try four."])
         "    1. Try three.",
         "    2. Try four.",
         "",
+        "    Answers, after you have tried: lessons/answers.md.",
         "    With checks: huber_loss, huber_gradient, in lessons/exercises/02_regression.py; then",
         "    `python -m lessons check 02`.",
         "",
@@ -265,6 +277,240 @@ def test_ascii_terminal(write):
     assert "x? is smooth" in run.stdout
     assert "  ok 1 ? 2 (1)" in run.stdout
     assert "  NO 2 ? 1 (2)" in run.stdout
+
+
+def test_statement_claimed_twice(write):
+    run = python(write('for figure in "12":\n    claim("it  is so", True, figure)\n'))
+    assert run.returncode == 1
+    assert "ValueError: claim('it is so') is made twice" in run.stderr
+
+
+SWEEP = """
+def draw(fig, value):
+    fig.subplots().plot([0, value])
+    print("drawn", value)
+"""
+
+
+def test_sweep_saves_its_middle_frame(write, tmp_path):
+    lesson = write(SWEEP + 'sweep(draw, [0.1, 1, 10], "learning rate")\n')
+    run = python(lesson, "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("drawn") == 1 and "drawn 1\n" in run.stdout
+    assert f"figure: {tmp_path / '06_toy_learning_rate.png'}\n" in run.stdout
+
+
+SHOWN = """
+from matplotlib import widgets
+
+class Slider(widgets.Slider):
+    def __init__(self, *arguments, **options):
+        global slider
+        super().__init__(*arguments, **options)
+        slider = self
+
+def show():
+    assert slider.valtext.get_text() == "1"
+    slider.set_val(2)
+    assert slider.valtext.get_text() == "10"
+
+widgets.Slider, plt.show = Slider, show
+sweep(draw, [0.1, 1, 10], "rate")
+"""
+
+
+def test_sweep_shows_a_slider(write, tmp_path):
+    run = python(write(SWEEP + SHOWN), "--out", tmp_path, "--show", MPLBACKEND="svg")
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if "drawn" in line] == [
+        "drawn 1",  # the file
+        "drawn 1",  # the window
+        "drawn 10",  # the slider, moved
+    ]
+
+
+@pytest.fixture
+def terminal(write):
+    """Run a lesson in a terminal: what it prints until it ends, or waits for the keyboard."""
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    lesson = write('predict("Which?")\nclaim("two is more than one", True, "2")\n')
+    started = []
+
+    def run(*command):
+        ours, theirs = pty.openpty()
+        environment = os.environ | {"PYTHONPATH": str(LESSONS), "PYTHONIOENCODING": "utf-8"}
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        command = [sys.executable, *map(str, command or [lesson])]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, **streams)
+        os.close(theirs)
+        started.append((process, ours))
+        return ours, read(ours)
+
+    def read(ours):
+        text = b""
+        while b"straight through. " not in text:
+            try:
+                text += os.read(ours, 1000)
+            except OSError:  # it has ended
+                break
+        return text.decode()
+
+    run.lesson, run.read = lesson, read
+    yield run
+    for process, ours in started:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_prediction_waits_in_a_terminal(terminal):
+    keyboard, text = terminal()
+    assert "Enter shows what happens; --no-pause goes straight through. " in text
+    assert "two is more" not in text
+    os.write(keyboard, b"\n")
+    assert "two is more than one" in terminal.read(keyboard)
+
+
+def test_prediction_does_not_wait_if_told(terminal):
+    _, text = terminal(terminal.lesson, "--no-pause")
+    assert "Enter shows" not in text and "two is more than one" in text
+
+
+def test_prediction_waits_for_a_single_lesson_only(terminal):
+    folder = terminal.lesson.parent
+    (folder / "07_other.py").write_text(
+        terminal.lesson.read_text(encoding="utf-8").replace("Lesson 6", "Lesson 7")
+    )
+    assert "Enter shows" in terminal("-c", COURSE, folder, "6")[1]
+    for arguments in (["6", "7"], [], ["6", "--no-pause"]):
+        _, text = terminal("-c", COURSE, folder, *arguments)
+        assert "Enter shows" not in text and "1 of 1" in text
+
+
+# --- in a notebook
+
+KERNEL = """
+import json, sys, types
+
+class Shell:
+    kernel = True
+    events = types.SimpleNamespace(register=lambda event, function: None)
+
+IPython = types.ModuleType("IPython")
+IPython.get_ipython, IPython.version_info = Shell, (9, 0)
+IPython.display = types.ModuleType("IPython.display")
+IPython.display.display = lambda bundle, raw: print(json.dumps(bundle))
+sys.modules |= {"IPython": IPython, "IPython.display": IPython.display}
+sys.argv[1:] = ["-f", "kernel-1.json"]
+"""
+
+
+def notebook(body):
+    """What the cells of a lesson show: a MIME bundle each. A kernel has no file to run."""
+    run = python("-c", KERNEL + OPENING.format(number=6, title="A toy") + body, MPLBACKEND="agg")
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def test_notebook_shows_markdown():
+    shown = notebook("""
+say('''
+    Of $5, `a * b` and a * b
+    and a < b remain:
+
+        x_1 * 2
+
+    and that is all.
+    ''')
+predict("Which is larger?")
+formula("L = x^2", tex=r"L = x^2")
+table(["a|b", "n"], [["x_1", 2]])
+claim("a_1 < b_1", True, "1")
+claim("a_1 > b_1", False, "1 * 2")
+claim("a_1 > b_1", False, "1 * 2")
+takeaway("That.")
+exercises(["Try `a_1`.", "Try three."])
+""")
+    assert all(bundle.pop("text/plain").startswith(("\n", "  ")) for bundle in shown)
+    assert [bundle["text/markdown"] for bundle in shown] == [
+        "Of \\$5, `a * b` and a \\* b and a \\< b remain:\n\n"
+        "```text\nx_1 * 2\n```\n\nand that is all.",
+        "**Predict first**\n\nWhich is larger?",
+        "$$\nL = x^2\n$$",
+        "| a\\|b | n |\n| --- | ---: |\n| x\\_1 | 2 |",
+        '<span style="color: #009E73">✓ a\\_1 \\< b\\_1</span> (1)',
+        *['<span style="color: #D55E00">✗ a\\_1 > b\\_1</span> (1 \\* 2)'] * 2,
+        "**Take away**\n\nThat.",
+        "**Exercises**\n\n1. Try `a_1`.\n2. Try three.\n\n"
+        "Answers, after you have tried: lessons/answers.md.",
+    ]
+
+
+def test_notebook_shows_figures_and_players():
+    draw = SWEEP.replace('print("drawn", value)', "pass")
+    shown = notebook(FIGURE + draw + 'sweep(draw, [1, 2], "rate")\nassert not plt.get_fignums()\n')
+    assert base64.b64decode(shown[0]["image/png"]).startswith(b"\x89PNG")
+    player = shown[1]["text/html"]
+    assert "data:image/png;base64" in player and 'type="range"' in player
+    assert "<link" not in player and "https:" not in player and 'class="fa' not in player
+    assert "⏮" in player and "▶" in player
+
+
+# --- many seeds
+
+
+def test_seeds_are_parsed():
+    assert parse("0-3") == [0, 1, 2, 3]
+    assert parse("7,1,3-4,3") == [1, 3, 4, 7]
+    for text in ("", "a", "3-1", "-1", "1,,2", "1-2-3"):
+        with pytest.raises(argparse.ArgumentTypeError, match="seed"):
+            parse(text)
+
+
+def test_claims_over_seeds(write, tmp_path):
+    write(
+        """
+claim("a is small", args.seed != 2, f"it is {[1.5, -3e2, 1200, 4][args.seed]}")
+claim("b is b", True, "the same")
+claim(f"c is {args.seed // 3}", True, "1")
+"""
+        + FIGURE,
+        1,
+        "first",
+    )
+    write('claim("d grows", True, f"{10 - args.seed:,} times")\n', 2, "second")
+    write('claim("e", True, "1")\nif args.seed == 3:\n    1 / 0\n', 3, "third")
+    run = course(tmp_path, "--seeds", "0-3", "--out", tmp_path / "figures")
+    assert run.returncode == 1 and run.stderr == ""
+    assert not (tmp_path / "figures").exists()
+    lines = run.stdout.splitlines()
+    unsteady = "a statement must be the same for every seed, so put computed numbers into the"
+    assert lines == [
+        " 1  A toy ..F.",
+        "  ✗   3 of 4  a is small",
+        "        fails on seed 2: it is 1200",
+        "  ✓   4 of 4  b is b",
+        "        the same",
+        "  ✗   3 of 4  c is 0",
+        f"        not claimed on seeds 3: {unsteady} evidence",
+        "        1",
+        "  ✗   1 of 4  c is 1",
+        f"        not claimed on seeds 0, 1, 2: {unsteady} evidence",
+        "        1",
+        "",
+        " 2  A toy ....",
+        "  ✓   4 of 4  d grows",
+        "        least:    7 times (seed 3)",
+        "        greatest: 10 times (seed 0)",
+        "",
+        " 3  A toy ...F",
+        "  ✓   4 of 4  e",
+        "        1",
+        "  ✗   seed 3  the lesson ended with an error",
+        "        ZeroDivisionError: division by zero",
+        "",
+    ]
+    assert course(tmp_path, "2", "--seeds", "5").returncode == 0
 
 
 # --- the course
