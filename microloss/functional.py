@@ -334,7 +334,13 @@ def one_hot(labels, num_classes: int | None = None, *, dtype=np.float64) -> np.n
         raise ValueError(
             f"one_hot: labels from {labels.min()} to {labels.max()} do not fit {classes} classes"
         )
-    return (labels[..., None] == np.arange(classes)).astype(dtype)
+    return onehot(labels, classes=classes).astype(dtype)
+
+
+@primitive(None)
+def onehot(labels, *, classes):
+    """one_hot of labels that were checked, as booleans."""
+    return labels[..., None] == np.arange(classes)
 
 
 def dropout(

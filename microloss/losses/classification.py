@@ -5,7 +5,7 @@ import numpy as np
 from ..engine.arguments import real
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor
-from ..functional import log_softmax, logsumexp, softmax, softplus
+from ..functional import log_softmax, logsumexp, onehot, softmax, softplus
 from . import check
 from .common import loss, reduce
 
@@ -339,24 +339,21 @@ def fused_cross_entropy(x, target, scale):
     nll = np.add.reduce(np.log(total).ravel() - shifted.take(at))
     slope *= scale / total
     slope.reshape(-1)[at] -= scale
-    return softmax_nll(x, value=nll * scale, slope=slope, scale=scale)
-
-
-def slope_rule(g, y, x, *, slope, scale):
-    """slope = scale * softmax(x) - constant, and softmax has the derivative p (g - sum p g)."""
-    p = softmax(x, axis=1)
-    return scale * p * (g - np.sum(p * g, axis=1, keepdims=True))
-
-
-@primitive(slope_rule)
-def softmax_nll_slope(x, *, slope, scale):
-    return slope
+    return softmax_nll(x, target=target, scale=scale, known=(nll * scale, slope))
 
 
 @primitive(
-    lambda g, y, x, *, value, slope, scale: (
-        g * (softmax_nll_slope(x, slope=slope, scale=scale) if isinstance(x, Tensor) else slope)
+    lambda g, y, x, *, target, scale, known: (
+        g
+        * (
+            known[1]
+            if isinstance(x, np.ndarray)
+            else (softmax(x, axis=1) - onehot(target, classes=x.shape[1])) * scale
+        )
     )
 )
-def softmax_nll(x, *, value, slope, scale):
-    return value
+def softmax_nll(x, *, target, scale, known):
+    """The value and, in the rule, the slope that are known; on what records, their formulas."""
+    if isinstance(x, np.ndarray):
+        return known[0]
+    return -np.sum(log_softmax(x, axis=1)[np.arange(len(target)), target]) * scale

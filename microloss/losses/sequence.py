@@ -172,21 +172,32 @@ def ctc_nll(log_probs, alignment):
     wanted = isinstance(log_probs, Tensor) and log_probs.requires_grad
     values = log_probs.data if isinstance(log_probs, Tensor) else log_probs
     nll, slope = forward_backward(values.astype(np.float64, copy=False), alignment, wanted)
-    return known_nll(
-        log_probs, nll=nll.astype(values.dtype, copy=False), slope=slope, alignment=alignment
-    )
+    known = nll.astype(values.dtype, copy=False), slope
+    return known_nll(log_probs, alignment=alignment, known=known)
 
 
-def nll_rule(g, y, log_probs, *, nll, slope, alignment):
-    if isinstance(log_probs, Tensor):  # the slope shall have a derivative itself
+def nll_rule(g, y, log_probs, *, alignment, known):
+    if isinstance(log_probs, np.ndarray):
+        slope = known[1]
+    elif isinstance(log_probs, Tensor):  # the slope should have a derivative itself
         total = forward_algorithm(log_probs, alignment).sum()
         slope = derivative(total, log_probs, create_graph=True)
+    else:
+        slope = posterior(log_probs, alignment=alignment)
     return g[:, None] * slope
 
 
 @primitive(nll_rule)
-def known_nll(log_probs, *, nll, slope, alignment):
-    return nll
+def known_nll(log_probs, *, alignment, known):
+    if isinstance(log_probs, np.ndarray):
+        return known[0]
+    return forward_algorithm(log_probs, alignment)
+
+
+@primitive(None)
+def posterior(log_probs, *, alignment):
+    """The slope of the loss: minus the probability of each state at each frame, given the target."""
+    return forward_backward(log_probs, alignment, True)[1]
 
 
 NEVER = -1e300  # in place of log 0: finite, because -inf - -inf is nan, yet no sum comes near it
