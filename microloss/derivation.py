@@ -160,7 +160,7 @@ def call(fn, args, kwargs):
     if is_ours(fn) and fn not in RAW:
         try:
             inner, chosen = trace(fn, *args, **kwargs)
-            if not chosen and len(list(inner.inside())) <= 3 and same(inner.value, term.value):
+            if not chosen and len(list(inner.inside())) <= 5 and same(inner.value, term.value):
                 return inner
         except Exception:  # whatever it is that terms cannot do, the call is right
             pass
@@ -222,8 +222,11 @@ class Writer:
         if isinstance(x, Term):
             return (x.name, ATOM) if x.name else self.operation(x)
         if isinstance(x, np.ndarray) and x.ndim:
-            if id(x) not in self.names and x.dtype.kind == "i" and x.size <= 8:
-                return f"np.array({x.tolist()})", ATOM
+            if id(x) not in self.names and x.dtype.kind == "i":
+                if np.array_equal(x, range(x.size)):
+                    return f"np.arange({x.size})", ATOM
+                if x.size <= 8:
+                    return f"np.array({x.tolist()})", ATOM
             return self.constant(x), ATOM
         if isinstance(x, np.ndarray | np.generic):
             number = self.text(x.item())
@@ -278,10 +281,11 @@ class Writer:
             return f"np.broadcast_to({self.text(bare(args[0]))}, {kwargs['shape']})", ATOM
         if fn is np.reshape and first and (index := inserted(args[0].shape, term.shape)):
             return f"{first}[{index}]", ATOM
-        defaults = {} if is_ours(fn) else numpy_parameters(fn)
+        defaults = numpy_parameters(fn)
+        usual = () if is_ours(fn) else (None, False)
         given = [self.text(a) for a in args]
         for name, value in kwargs.items():
-            if not (name in defaults and (value is defaults[name] or value is None or value is False)):
+            if not any(value is default for default in (*usual, defaults.get(name, fn))):
                 one = name == "axis" and isinstance(value, tuple) and len(value) == 1
                 given.append(f"{name}={self.text(value[0] if one else value)}")
         return f"{self.function(fn)}({', '.join(given)})", ATOM
@@ -369,12 +373,12 @@ class Line:
     def assignment(self):
         return f"{self.name} {self.sign} {self.code}" if self.name else f"assert {self.code}"
 
-    def text(self, values=False):
+    def text(self, width, values=False):
         notes = [self.comment] * bool(self.comment)
         if values and (number := short(self.value)):
             notes.append(number)
         code = self.assignment()
-        return f"{code:<32} # {', '.join(notes)}" if notes else code
+        return f"{code:<{width}}  # {', '.join(notes)}" if notes else code
 
 
 def short(value):
@@ -401,8 +405,9 @@ class Derivation:
     values: bool = False
 
     def __str__(self):
-        forward = [line.text(self.values) for line in self.lines if line.forward]
-        back = [line.text(self.values) for line in self.lines if not line.forward]
+        width = min(48, max(len(line.assignment()) for line in self.lines))
+        forward = [line.text(width, self.values) for line in self.lines if line.forward]
+        back = [line.text(width, self.values) for line in self.lines if not line.forward]
         above = [text + "\n" * text.startswith("def") for text in self.definitions.values()]
         return "\n".join([*above, *forward, "# backward", *back])
 
@@ -470,6 +475,8 @@ def derivation(
     d_w = d_v2 * x                   # multiply
     d_x = d_v2 * w                   # multiply
     """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"derivation: output must be a Tensor, got {output!r:.60}")
     known = names_of(names or {}, sys._getframe(1))
     with np.errstate(all="ignore"):
         if expand:
@@ -514,16 +521,19 @@ class Deriver:
             if tensor.is_leaf:
                 self.terms[tensor] = self.input(tensor, tensor._data)
             else:
-                made = call(tensor._fn, self.arguments(tensor), tensor._kwargs)
+                made = call(tensor._fn, *self.arguments(tensor))
                 name = self.writer.names.get(id(tensor)) or self.writer.fresh("v")
                 self.terms[tensor] = self.write(name, made, forward=True)
 
     def arguments(self, tensor):
-        return tuple(
-            self.terms[a] if isinstance(a, Tensor) else
-            self.input(a, a) if isinstance(a, np.ndarray) and a.ndim else a
-            for a in tensor._args
-        )
+        """The arguments and options of the operation that made a Tensor, arrays as terms."""
+
+        def term(x):
+            if isinstance(x, Tensor):
+                return self.terms[x]
+            return self.input(x, x) if isinstance(x, np.ndarray) and x.ndim else x
+
+        return [term(a) for a in tensor._args], {k: term(v) for k, v in tensor._kwargs.items()}
 
     def input(self, x, values):
         """An array that the program starts from; a number, repeated, is written as that."""
@@ -573,22 +583,23 @@ class Deriver:
             self.shares[arg] = self.write(name, term, why)
 
     def share(self, tensor, i, arg):
-        fn, args = tensor._fn, (self.shares[tensor], self.terms[tensor], *self.arguments(tensor))
-        rule = RULES[fn][i]
+        rule = RULES[tensor._fn][i]
+        args, options = self.arguments(tensor)
+        args = [self.shares[tensor], self.terms[tensor], *args]
 
-        def fitted(rule, *args, **kwargs):
-            d = rule(*args, **kwargs)
+        def fitted(rule, *args, **options):
+            d = rule(*args, **options)
             d = unbroadcast(d, arg.shape) if d.shape != arg.shape else d
             return d if d.dtype == arg.dtype else d.astype(arg.dtype)
 
         truth = fitted(rule, *map(value_of, args), **tensor._kwargs)
         try:
-            term, chosen = trace(fitted, rule, *args, **tensor._kwargs)
+            term, chosen = trace(fitted, rule, *args, **options)
             if same(term.value, truth):
                 return term, chosen
         except Exception:  # whatever it is that terms cannot do, the call is right
             pass
-        return trace(fitted, lambda *a, **k: apply(rule, a, k), *args, **tensor._kwargs)
+        return trace(fitted, lambda *a, **k: apply(rule, a, k), *args, **options)
 
 
 def wants_gradient(x):
@@ -607,14 +618,17 @@ def graph(output):
 
 
 def names_of(given, frame):
-    """id -> name: those given, and the variables of a frame that alone hold a Tensor or an array."""
-    found = [(name, x) for name, x in (frame.f_globals | frame.f_locals).items() if name[0] != "_"]
+    """id -> name: those given, and variables of a frame which alone hold a Tensor or an array."""
+    variables = frame.f_globals | frame.f_locals
+    found = [(name, x) for name, x in variables.items() if re.match(r"[^\W_]\w*$", name)]
     for name, x in list(found):
         if not isinstance(x, type) and hasattr(x, "named_parameters"):
             found += [(f"{name}_{part}", p) for part, p in x.named_parameters()]
     found = [(n, x) for n, x in found if isinstance(x, Tensor | np.ndarray)]
     holders = Counter(id(x) for _, x in found)
-    names = {id(x): n for n, x in found if holders[id(x)] == 1} | {id(x): n for n, x in given.items()}
+    names = {id(x): n for n, x in found if holders[id(x)] == 1} | {
+        id(x): n for n, x in given.items()
+    }
     return {i: re.sub(r"^(?=\d)", "p", re.sub(r"\W", "_", name)) for i, name in names.items()}
 
 

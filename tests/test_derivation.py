@@ -15,7 +15,7 @@ from microloss.derivation import derivation
 from microloss.engine import RULES
 
 sys.path.insert(0, str(Path(__file__).parent / "losses"))
-from cases import FAMILIES  # noqa: E402
+from cases import FAMILIES
 
 LOSSES = [case for family in FAMILIES for case in family.CASES]
 
@@ -79,9 +79,7 @@ def ancestors(output):
 @pytest.mark.parametrize("expand", [False, True])
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
 def test_every_loss(case, expand):
-    args = [
-        variable(a) if i in case.wrt else a for i, a in enumerate(case.arguments())
-    ]
+    args = [variable(a) if i in case.wrt else a for i, a in enumerate(case.arguments())]
     for reduction in case.reductions[-1:] or (None,):
         value = case.loss(*args, **case.options(reduction))
         proved(np.sum(value), [args[i] for i in case.wrt], expand=expand)
@@ -91,7 +89,17 @@ def random_graph(rng):
     """A few leaves, and operations on what there is, broadcast against each other."""
     leaves = [variable(rng.uniform(0.5, 2, shape)) for shape in ((3, 4), (4,), (3, 1), ())]
     there = list(leaves)
-    unary = [np.tanh, np.exp, np.sqrt, np.square, F.relu, F.sigmoid, F.softplus, np.sin, lambda t: -t]
+    unary = [
+        np.tanh,
+        np.exp,
+        np.sqrt,
+        np.square,
+        F.relu,
+        F.sigmoid,
+        F.softplus,
+        np.sin,
+        lambda t: -t,
+    ]
     binary = [np.add, np.subtract, np.multiply, np.maximum, lambda a, b: a / (1 + b * b)]
     for _ in range(rng.integers(3, 12)):
         a, b = (there[i] for i in rng.integers(0, len(there), 2))
@@ -113,3 +121,159 @@ def test_random_graphs(seed):
     rng = np.random.default_rng(seed)
     output, leaves = random_graph(rng)
     proved(output, leaves, all_steps=bool(seed % 2), expand=bool(seed % 3 == 0))
+
+
+# ---- what it says --------------------------------------------------------------------------------
+
+
+def lines(made):
+    return str(made).splitlines()
+
+
+def test_a_neuron_is_written_as_on_paper():
+    w, b = variable(0.7), variable(0.1)
+    x, y = 0.5, 1.0
+    p = np.tanh(w * x + b)
+    loss = (p - y) ** 2
+    assert str(derivation(loss, all_steps=True)) == (
+        "v1 = w * 0.5\n"
+        "v2 = v1 + b\n"
+        "p = np.tanh(v2)\n"
+        "v3 = p - 1.0\n"
+        "loss = v3**2\n"
+        "# backward\n"
+        "d_loss = 1.0\n"
+        "d_v3 = d_loss * (2 * v3)  # square\n"
+        "d_p = d_v3                # subtract\n"
+        "d_v2 = d_p * (1 - p * p)  # tanh\n"
+        "d_v1 = d_v2               # add\n"
+        "d_b = d_v2                # add\n"
+        "d_w = d_v1 * 0.5          # multiply"
+    )
+    assert "d_v1" not in str(derivation(loss))  # a line that only renames
+
+
+def test_names_come_from_the_caller_where_one_variable_holds_the_object():
+    first = variable([1.0, 2.0])
+    same_one = first
+    bias = variable(3.0)
+    model = nn.Linear(2, 1, rng=0)
+    data = np.array([[1.0, 2.0]])
+    text = str(derivation(np.sum(model(data) * first + bias)))
+    assert "data @ model_weight.T + model_bias" in text
+    assert "bias" in text and "first" not in text and "same_one" not in text
+    assert "first" in str(derivation(np.sum(first * 2), {"first": same_one}))
+    assert "d_p0_weight" in str(derivation(np.sum(model(data)), {"0.weight": model.weight}))
+
+
+def test_arrays_without_a_name_are_constants_and_inputs():
+    x = variable([1.0, 2.0])
+    made = derivation(np.sum(x * np.array([3.0, 4.0])))
+    assert "v1 = x * c1" in str(made) and made.inputs["c1"].tolist() == [3.0, 4.0]
+    assert set(made.inputs) == {"x", "c1"}
+
+
+def test_other_inputs_may_be_given():
+    x = variable([1.0, 2.0])
+    made = derivation(np.sum(x**3))
+    assert made.run(x=np.array([2.0, 3.0]))["d_x"].tolist() == [12.0, 27.0]
+    with pytest.raises(TypeError, match=r"no input is called \['z'\]; there are \['x'\]"):
+        made.run(z=1.0)
+
+
+def test_choices_that_depend_on_the_data_stay_expressions():
+    x = variable([1.0, 3.0, 3.0])
+    assert "x == " in str(derivation(np.max(x)))
+    assert "np.sign(x)" in str(derivation(np.sum(np.abs(x))))
+    text = str(derivation(np.sum(np.where(x > 2, x * x, 0))))
+    assert "c1" in text  # a mask that was computed beside the graph
+    made = derivation(np.prod(x))
+    assert "assert np.all(x != 0)" in lines(made)
+    with pytest.raises(AssertionError):
+        made.run(x=np.array([0.0, 1.0, 2.0]))
+
+
+def test_shares_add_up_and_say_why():
+    x = variable([1.0, 2.0])
+    text = str(derivation(np.sum(x * x * x)))
+    assert re.search(r"d_x \+= .*# multiply, x is used 3 times", text)
+
+
+def test_cross_entropy_is_p_minus_y():
+    scores, labels = variable(np.eye(4, 3)), np.array([0, 2, 1, 1])
+    made = derivation(losses.cross_entropy(scores, labels))
+    want = "((softmax(scores, axis=1) - onehot(labels, classes=3)) * 0.25)"
+    assert any(f"d_scores = d_v1 * {want}" in line for line in lines(made))
+
+
+def test_a_broadcast_is_written_only_where_broadcasting_does_not_do_it():
+    x = variable(np.ones((4, 3)))
+    assert "np.broadcast_to(" not in str(derivation(np.mean((x + 1.0) ** 2)))
+    assert "d_x = np.broadcast_to(d_v1, (4, 3))" in str(derivation(np.sum(x)))
+
+
+def test_float32_stays():
+    x = Tensor(np.ones(3), requires_grad=True, dtype=np.float32)
+    made = derivation(np.sum(x * x))
+    assert made.run()["d_x"].dtype == np.float32
+
+
+def test_values_stand_beside_scalars_and_small_arrays_only():
+    x, large = variable([2.0, 3.0]), variable(np.ones(100))
+    text = str(derivation(np.sum(x * x) + np.sum(large), values=True))
+    assert "[4., 9.]" in text and "1., 1., 1." not in text
+
+
+def test_a_table_for_notebooks():
+    x = variable([1.0, 2.0])
+    shown = derivation(np.sum((x > 0) * x))._repr_html_()
+    assert "<td>(2,)</td>" in shown and "backward" in shown and "<script" not in shown
+
+
+def test_an_own_primitive_is_defined_above_the_program():
+    @ml.primitive(lambda g, y, x: g * 3 * x * x)
+    def cube(x):
+        """Not shown."""
+        return np.asarray(x) * x * x
+
+    x = variable([1.0, 2.0])
+    made = proved(np.sum(cube(x)), [x])
+    assert "def cube(x):" in str(made) and "Not shown" not in str(made)
+
+
+def test_a_rule_that_cannot_be_traced_is_shown_as_a_call():
+    def by_numbers(g, y, x):
+        return g * np.array([float(v) for v in x])
+
+    x = variable([1.0, 2.0])
+    made = derivation(np.sum(ml.primitive(by_numbers)(lambda x: x * x / 2)(x)))
+    assert "by_numbers(" in str(made)
+    np.testing.assert_allclose(made.run()["d_x"], [1.0, 2.0])
+
+
+def test_a_rule_changed_in_the_table_changes_the_text(monkeypatch):
+    x = variable([1.0, 2.0])
+    y = np.sum(np.tanh(x))
+    before = str(derivation(y))
+    monkeypatch.setitem(RULES, np.tanh, (lambda g, y, x: g * (1 + y * y),))
+    assert str(derivation(y)) == before.replace("1 - v1 * v1", "1 + v1 * v1") != before
+
+
+def test_what_cannot_be_differentiated_is_refused_as_by_backward():
+    with pytest.raises(RuntimeError, match="does not depend on any Tensor"):
+        derivation(Tensor(1.0) * 2)
+    x = variable([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="reduce"):
+        derivation(x * 2)
+    made = derivation(x * 2, gradient=np.array([1.0, 10.0]))
+    assert made.run()["d_x"].tolist() == [2.0, 20.0]
+    with pytest.raises(TypeError, match="derivation: output must be a Tensor, got array"):
+        derivation(np.ones(2))
+
+
+def test_the_graph_is_kept():
+    x = variable(3.0)
+    y = x * x
+    derivation(y)
+    y.backward()
+    assert x.grad == 6

@@ -196,7 +196,7 @@ def known_nll(log_probs, *, alignment, known):
 
 @primitive(None)
 def posterior(log_probs, *, alignment):
-    """The slope of the loss: minus the probability of each state at each frame, given the target."""
+    """The slope of the loss: minus the probability of each label at each frame."""
     return forward_backward(log_probs, alignment, True)[1]
 
 
