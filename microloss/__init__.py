@@ -1,13 +1,14 @@
 """microloss: losses, gradients and optimisation, learned by reading and running them."""
 
 from . import functional
+from .derivation import derivation
 from .engine import Tensor, detect_anomaly, grad, hessian, hvp, jacobian, no_grad, primitive
 from .gradcheck import gradcheck, taylor_check
 
 __version__ = "0.1.0"
 __all__ = [
-    "Tensor", "detect_anomaly", "draw_graph", "functional", "grad", "gradcheck", "hessian", "hvp",
-    "jacobian", "no_grad", "primitive", "taylor_check",
+    "Tensor", "derivation", "detect_anomaly", "draw_graph", "functional", "grad", "gradcheck",
+    "hessian", "hvp", "jacobian", "no_grad", "primitive", "taylor_check",
 ]  # fmt: skip
 
 
