@@ -1,10 +1,13 @@
 """Atlas. Every loss as a picture
 
 Each loss of the catalogue along one line: its value, and its gradient, as one number of the
-prediction moves and the rest stays. What a loss punishes is its curve; how hard it pulls is the
-gradient, and where the gradient is 0 nothing is learned. One figure for each loss, and all of them
-on one page.
+prediction moves and the rest stays. The curve shows what a loss punishes; the gradient shows how
+hard it pulls, and where the gradient is 0 nothing is learned. One figure for each loss, and all of
+them on one page.
 """
+
+import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -113,6 +116,9 @@ SLICES = {
         for name, y in {"similar": 0, "dissimilar": 1}.items()}),
     "triplet_margin_loss": ("distance to the negative, to the positive 1", 0.01, 3, {
         "": lambda x: L.triplet_margin_loss(0 * EAST, EAST, x * EAST)}),
+    "triplet_margin_with_distance_loss": ("distance to the negative, to the positive 1", 0.01, 3, {
+        "squared distances": lambda x: L.triplet_margin_with_distance_loss(
+            0 * EAST, EAST, x * EAST, distance_function=lambda u, v: ((u - v) ** 2).sum(axis=-1))}),
     "cosine_embedding_loss": (between, 0.01, 3.13, {
         name: lambda x, y=y: L.cosine_embedding_loss(angle(x), EAST, [y])
         for name, y in {"similar": 1.0, "dissimilar": -1.0}.items()}),
@@ -124,6 +130,9 @@ SLICES = {
             x, 0 * x.data, 0 * x.data + 1, margin=m) for m in (0.0, 1.0)}),
     "bpr_loss": ("score of the liked - score of the other", -4, 4, {
         "": lambda x: L.bpr_loss(x, 0 * x.data)}),
+    "listnet_loss": ("score of the most relevant of three items", -4, 4, {
+        f"relevances {r}, 1, 0": lambda x, r=r: L.listnet_loss(
+            logits(x, 0, 0), np.array([[r, 1.0, 0.0]])) for r in (2.0, 5.0)}),
     "info_nce_loss": ("angle to the positive (radians), the negative is at pi/2", 0.01, 3.13, {
         f"temperature {t}": lambda x, t=t: L.info_nce_loss(
             angle(x), EAST, np.array([[0.0, 1.0]]), temperature=t) for t in (0.2, 0.5)}),
@@ -131,6 +140,10 @@ SLICES = {
         f"temperature {t}": lambda x, t=t: L.nt_xent_loss(
             np.concatenate([angle(x), [[0.0, -1.0]]]), np.array([[1.0, 0.0], [0.0, -1.0]]),
             temperature=t) for t in (0.2, 0.5)}),
+    "supervised_contrastive_loss": ("angle between two of a class (radians)", 0.01, 3.13, {
+        f"temperature {t}": lambda x, t=t: L.supervised_contrastive_loss(
+            np.concatenate([angle(x), EAST, [[0.0, -1.0]]]), [0, 0, 1], temperature=t)
+        for t in (0.2, 0.5)}),
     "clip_loss": ("angle of an image to its text (radians)", 0.01, 3.13, {
         f"temperature {t}": lambda x, t=t: L.clip_loss(
             np.concatenate([angle(x), [[0.0, -1.0]]]), np.array([[1.0, 0.0], [0.0, -1.0]]),
@@ -154,6 +167,12 @@ SLICES = {
         "": lambda x: L.box_iou_loss(box(x), np.array([[0.0, 0.0, 1.0, 1.0]]))}),
     "generalized_box_iou_loss": ("a unit box, moved right by", -2, 2, {
         "": lambda x: L.generalized_box_iou_loss(box(x), np.array([[0.0, 0.0, 1.0, 1.0]]))}),
+    "distance_box_iou_loss": ("a unit box, moved right by", -2, 2, {
+        "": lambda x: L.distance_box_iou_loss(box(x), np.array([[0.0, 0.0, 1.0, 1.0]]))}),
+    "complete_box_iou_loss": ("width of a box of height 1, the other is 1 by 1", 0.2, 3, {
+        "": lambda x: L.complete_box_iou_loss(
+            np.stack([x * 0, x * 0, x, x * 0 + 1]).reshape(1, 4),
+            np.array([[0.0, 0.0, 1.0, 1.0]]))}),
     "gan_discriminator_loss": (logit, -4, 4, {
         "of a real one": lambda x: L.gan_discriminator_loss(x.reshape(1), np.zeros(1)),
         "of a fake": lambda x: L.gan_discriminator_loss(np.zeros(1), x.reshape(1))}),
@@ -165,6 +184,11 @@ SLICES = {
         "of a fake": lambda x: L.lsgan_discriminator_loss(np.ones(1), x.reshape(1))}),
     "lsgan_generator_loss": ("the discriminator's score of a fake", -2, 3, {
         "": lambda x: L.lsgan_generator_loss(x.reshape(1))}),
+    "hinge_gan_discriminator_loss": ("score", -3, 3, {
+        "of a real one": lambda x: L.hinge_gan_discriminator_loss(x.reshape(1), -np.ones(1)),
+        "of a fake": lambda x: L.hinge_gan_discriminator_loss(np.ones(1), x.reshape(1))}),
+    "hinge_gan_generator_loss": ("the discriminator's score of a fake", -3, 3, {
+        "": lambda x: L.hinge_gan_generator_loss(x.reshape(1))}),
     "wasserstein_critic_loss": ("score", -2, 3, {
         "of a real one": lambda x: L.wasserstein_critic_loss(x.reshape(1), np.zeros(1)),
         "of a fake": lambda x: L.wasserstein_critic_loss(np.zeros(1), x.reshape(1))}),
@@ -234,16 +258,56 @@ def draw(axes, xs, drawn):
         axes[-1].plot(xs, slopes, style, color=COLOR["naive"], label=legend)
 
 
+def short(name):
+    """A title that fits above a small panel."""
+    name = name.removesuffix("_loss").replace("binary_cross_entropy", "BCE")
+    return name.replace("triplet_margin_with_distance", "triplet, own distance").replace("_", " ")
+
+
 def disagreement(xs, values, slopes):
     """The area under the gradient against what the loss has gained, as a share of its range."""
     area = np.sum((slopes[1:] + slopes[:-1]) / 2 * np.diff(xs))  # a kink costs half a step
     return abs(area - (values[-1] - values[0])) / np.ptp(values)
 
 
-missing = set(losses.LOSSES) ^ set(SLICES)
-claim("every loss of the catalogue is drawn", not missing, f"{len(SLICES)} losses")
+def of_first_case(name):
+    """For a loss without a slice above: one number of an argument moves, in its first test case."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "losses"))
+    from cases import FAMILIES
 
-overview, panels = plt.subplots(8, 8, figsize=(12, 12))
+    case = next(c for family in FAMILIES for c in family.CASES if c.loss.__name__ == name)
+    args, place = case.arguments(), case.wrt[0]
+    first = np.arange(args[place].size).reshape(args[place].shape) == 0
+
+    def loss(x):
+        moved = np.where(first, x, args[place])
+        return case.loss(*args[:place], moved, *args[place + 1 :], **case.kwargs)
+
+    def possible(x):
+        try:
+            return np.isfinite(loss(x))
+        except ValueError:  # no probability, for example
+            return False
+
+    at = args[place].ravel()[0]
+    steps = np.linspace(0, 2, 41)
+    low, high = (
+        at + sign * max(s for s in steps if all(possible(at + sign * t) for t in steps[steps <= s]))
+        for sign in (-1, 1)
+    )
+    return f"one number of argument {place + 1}", low, high, {"": loss}
+
+
+SLICES |= {name: of_first_case(name) for name in losses.LOSSES if name not in SLICES}
+claim(
+    "every loss of the catalogue is drawn",
+    set(losses.LOSSES) == set(SLICES),
+    f"{len(SLICES)} losses",
+)
+
+COLUMNS = 8
+rows = -(-len(SLICES) // COLUMNS)
+overview, panels = plt.subplots(rows, COLUMNS, figsize=(12, 1.5 * rows))
 off = {}
 for panel, (name, (label, low, high, curves)) in zip(panels.flat, SLICES.items()):
     xs = np.linspace(low, high, 121)
@@ -259,8 +323,7 @@ for panel, (name, (label, low, high, curves)) in zip(panels.flat, SLICES.items()
         axes[0].legend()
     save(fig, name)
     draw([panel], xs, drawn)
-    title = name.removesuffix("_loss").replace("binary_cross_entropy", "BCE").replace("_", " ")
-    panel.set_title(title, fontsize=7, fontweight="normal")
+    panel.set_title(short(name), fontsize=7, fontweight="normal")
     panel.set(xticks=[], yticks=[0])
     panel.tick_params(labelsize=6)
 for panel in panels.flat[len(SLICES) :]:

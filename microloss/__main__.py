@@ -15,9 +15,13 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     losses = commands.add_parser("losses", help="the table of losses, or the card of one")
     losses.add_argument("name", nargs="?", help="a loss, such as huber_loss")
-    losses.add_argument("--markdown", action="store_true", help="the table as it is in the README")
+    losses.add_argument(
+        "--markdown", action="store_true", help="the table as it is in losses/README.md"
+    )
     choose = commands.add_parser("choose", help="which loss for which task, and why")
-    choose.add_argument("task", nargs="?", choices=catalogue.TASKS, help="what is to be learned")
+    choose.add_argument(
+        "task", nargs="?", choices=catalogue.TASKS, help="what the model should learn"
+    )
     args = parser.parse_args(argv)
 
     if args.command == "choose":
@@ -30,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         print(catalogue.card(args.name).text())
     else:
         close = difflib.get_close_matches(args.name, catalogue.LOSSES, n=3, cutoff=0.4)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        parser.error(f"there is no loss {args.name!r}{hint}  `losses` alone lists all.")
+        hint = f"did you mean {', '.join(close)}? " if close else ""
+        parser.error(f"unknown loss {args.name!r}: {hint}`python -m microloss losses` lists all")
     return 0
 
 
@@ -39,7 +43,7 @@ if __name__ == "__main__":
     try:
         status = main()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)

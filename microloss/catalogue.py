@@ -103,12 +103,13 @@ def table(width: int | None = None) -> str:
 
 
 def markdown() -> str:
-    """The table of the README."""
+    """The number of losses and their table, as they stand in microloss/losses/README.md."""
     rows = [HEADER, ["---"] * len(HEADER)]
     for c in cards():
         name, *cells = (cell.replace("|", "\\|").replace("*", "\\*") for cell in row(c))
         rows.append([f"`{name}`", *cells])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    lines = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join([f"{len(LOSSES)} losses:", "", *lines])
 
 
 # Which loss for which task: (loss, when and why), the first one to try first.
@@ -118,9 +119,9 @@ TASKS = {
         ("huber_loss", "some targets are grossly wrong: beyond delta an error pulls no harder"),
         ("smooth_l1_loss", "the same divided by delta: boxes, and settling where L1 is meant"),
         ("log_cosh_loss", "as Huber, without a threshold to choose and with a second derivative"),
-        ("l1_loss", "the median is wanted, and a tenfold error shall weigh ten times as much"),
+        ("l1_loss", "the median is wanted, and a tenfold error should weigh ten times as much"),
         ("quantile_loss", "an interval is wanted: one head a quantile, such as 0.05 and 0.95"),
-        ("gaussian_nll_loss", "the noise differs from place to place and shall be predicted too"),
+        ("gaussian_nll_loss", "the noise differs from place to place and should be predicted too"),
         ("poisson_nll_loss", "targets are counts"),
         ("robust_loss", "it is unknown how robust to be: the shape can be learned"),
     ],
@@ -145,7 +146,9 @@ TASKS = {
         ("sigmoid_focal_loss", "most labels are absent, easily"),
     ],
     "imbalanced": [
-        ("binary_cross_entropy_with_logits", "start here, with pos_weight = negatives / positives"),
+        ("binary_cross_entropy_with_logits", "start here, with pos_weight = negatives / positives; "
+         "it raises the probabilities that come out: subtract log(pos_weight) from the logits to "
+         "undo that"),
         ("sigmoid_focal_loss", "a mass of easy negatives drowns the few hard examples"),
         ("cross_entropy", "several classes: weight= lifts the rare ones"),
         ("focal_loss", "several classes with many easy examples"),
@@ -154,16 +157,19 @@ TASKS = {
     "ranking": [
         ("bpr_loss", "pairs of one liked and one other item: smooth, never saturates when wrong"),
         ("margin_ranking_loss", "the order matters, and a margin is enough"),
+        ("listnet_loss", "whole lists with graded relevances"),
         ("reward_ranking_loss", "scores learned from comparisons, for a reward model"),
     ],
     "metric-learning": [
         ("triplet_margin_loss", "relative distances matter; needs mining (batch_hard_triplets, "
          "semi_hard_triplets)"),
+        ("triplet_margin_with_distance_loss", "the same with a distance of your own"),
         ("contrastive_loss", "labelled pairs: the same or not"),
         ("cosine_embedding_loss", "only the angle between embeddings matters"),
         ("hinge_embedding_loss", "the distance is computed already"),
         ("info_nce_loss", "one positive among many negatives, no labels"),
         ("nt_xent_loss", "two augmented views of each example"),
+        ("supervised_contrastive_loss", "labels, and several examples of a class in each batch"),
         ("clip_loss", "two kinds of data in pairs, such as images and texts"),
     ],
     "segmentation": [
@@ -175,6 +181,8 @@ TASKS = {
     ],
     "detection": [
         ("generalized_box_iou_loss", "boxes: pulls also where they do not overlap yet"),
+        ("distance_box_iou_loss", "boxes inside of others: also pulls their centres together"),
+        ("complete_box_iou_loss", "as above, where the ratio of width to height matters as well"),
         ("box_iou_loss", "boxes that overlap already"),
         ("sigmoid_focal_loss", "their classes, against thousands of empty places"),
     ],
@@ -187,11 +195,13 @@ TASKS = {
         ("gan_discriminator_loss", "its other half"),
         ("lsgan_generator_loss", "GAN with least squares: smoother, less saturation"),
         ("lsgan_discriminator_loss", "its other half"),
+        ("hinge_gan_generator_loss", "large GANs, with a bound on the discriminator's slope"),
+        ("hinge_gan_discriminator_loss", "its other half"),
         ("wasserstein_generator_loss", "informative also where real and generated do not overlap"),
         ("wasserstein_critic_loss", "its other half"),
         ("gradient_penalty", "beside the critic's loss, to bound its slope"),
         ("gaussian_kl", "VAE: beside a reconstruction loss"),
-        ("perceptual_loss", "images that shall look alike, not agree pixel by pixel"),
+        ("perceptual_loss", "images that should look alike, not agree pixel by pixel"),
     ],
     "alignment": [
         ("dpo_loss", "pairs of preferred and rejected answers; no reward model, no sampling"),
@@ -209,14 +219,37 @@ TASKS = {
     ],
     "regularization": [
         ("l2_penalty", "the default: small weights, shared among features that go together"),
-        ("l1_penalty", "few features shall stay; exact zeros with soft_threshold"),
+        ("l1_penalty", "few features should stay; exact zeros with soft_threshold"),
         ("elastic_net_penalty", "few groups of features that go together"),
-        ("ewc_penalty", "a second task shall not overwrite the first"),
+        ("ewc_penalty", "a second task must not overwrite the first"),
     ],
     "multi-task": [
         ("uncertainty_weighted_loss", "several losses whose weights nobody knows"),
     ],
 }  # fmt: skip
+
+
+# Card's problem -> task, where the two have different names; for losses that TASKS does not hold.
+TASK_OF = {
+    "regression of counts": "regression", "binary classification": "binary",
+    "multi-class classification": "multi-class", "multi-label classification": "multi-label",
+    "distributions as targets": "distributions", "generative modelling": "generative",
+    "sequence labelling": "sequence", "object detection": "detection",
+    "regularisation": "regularization", "multi-task learning": "multi-task",
+}  # fmt: skip
+
+
+def add_the_rest() -> None:
+    """A loss that TASKS does not name comes last in the task of its card, with its reason."""
+    named = {name for choices in TASKS.values() for name, _ in choices}
+    for c in cards():
+        if c.name not in named:
+            _, problem, reason, *_ = row(c)
+            task = TASK_OF.get(problem, problem.replace(" ", "-"))
+            TASKS.setdefault(task, []).append((c.name, reason))
+
+
+add_the_rest()
 
 
 def advice(task: str | None = None) -> str:

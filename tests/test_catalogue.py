@@ -1,14 +1,16 @@
-"""The catalogue is complete, reaches the command line, and the README repeats it."""
+"""The catalogue is complete, reaches the command line, and losses/README.md repeats it."""
 
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from microloss import catalogue
+import microloss as ml
+from microloss import catalogue, losses
 from microloss.__main__ import main
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = Path(__file__).resolve().parents[1] / "microloss" / "losses" / "README.md"
 
 
 @pytest.mark.parametrize("name", catalogue.LOSSES)
@@ -65,6 +67,33 @@ def test_choose_knows_the_tasks():
     } <= set(catalogue.TASKS)  # fmt: skip
 
 
-def test_readme_repeats_the_table():
-    readme = README.read_text(encoding="utf-8")
-    assert catalogue.markdown() in readme, "paste `python -m microloss losses --markdown` into it"
+def test_a_loss_without_advice_comes_last_in_the_task_of_its_card(monkeypatch):
+    tasks = {task: list(choices) for task, choices in catalogue.TASKS.items()}
+    tasks["detection"].remove(next(c for c in tasks["detection"] if c[0] == "box_iou_loss"))
+    monkeypatch.setattr(catalogue, "TASKS", tasks)
+    catalogue.add_the_rest()
+    assert tasks["detection"][-1] == (
+        "box_iou_loss",
+        "for boxes that overlap already; otherwise generalized_box_iou_loss",
+    )
+
+
+def test_advice_says_what_a_weight_of_positives_does():
+    """With pos_weight w the best probability is w p / (w p + 1 - p): log w more in logits."""
+    p, w = 0.2, 9.0
+    assert "subtract log(pos_weight) from the logits" in " ".join(
+        catalogue.advice("imbalanced").split()
+    )
+    logit = np.log(w * p / (1 - p))
+    slope = ml.grad(
+        losses.binary_cross_entropy_with_logits(
+            x := ml.Tensor(logit, requires_grad=True), p, pos_weight=w
+        ),
+        x,
+    )
+    assert abs(slope[0]) < 1e-15
+
+
+def test_readme_of_the_losses_repeats_the_table():
+    page = README.read_text(encoding="utf-8")
+    assert page.endswith(catalogue.markdown() + "\n"), "run `python tests/losses/update.py`"

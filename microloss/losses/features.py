@@ -18,23 +18,24 @@ def perceptual_loss(features, input, target, *, weights=None) -> Tensor:
     Formula: sum over layers l of weights_l * mean((features(input)_l - features(target)_l)^2).
 
     Gradient: 2 weights_l (features(input)_l - features(target)_l) / size of l, sent back through
-    `features` to input; the target's features are constants.
+    `features` to input and summed over the layers; the target's features are constants.
 
     Problem: generative modelling.
 
-    Use: when images shall look alike, not agree pixel by pixel.  Freeze the network of `features`:
-    parameters that require a gradient get one.
+    Use: when images should look alike, not agree pixel by pixel. Freeze the network of `features`:
+    parameters that require a gradient get one, from the features of input.
 
-    Meaning: Euclidean distance in the space of features.
+    Meaning: the squared Euclidean distance in the space of features, over their number.
 
     Outliers: very sensitive: quadratic in each feature.
 
     Shapes: input and target of one shape; features maps them to a list of arrays, one for each
-    layer (or to one array); weights: one number for each layer, 1 if not given.  Units: the
+    layer (or to one array); weights: one number for each layer, 1 if not given. Units: the
     features', squared.
 
     Raises: ValueError for unequal shapes, and for weights that are not as many as the layers;
-    TypeError for features that give neither arrays nor a list of them.
+    TypeError for a target with requires_grad (pass target.data) and for features that give neither
+    arrays nor a list of them.
 
     >>> a, b = np.array([1.0, 2.0, 0.0, 1.0]), np.array([0.0, 2.0, 1.0, 1.0])
     >>> perceptual_loss(lambda x: [x, x[:2]], a, b, weights=[1.0, 0.5])

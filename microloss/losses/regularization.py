@@ -18,12 +18,12 @@ def l1_penalty(params, *, strength: float = 1.0) -> Tensor:
 
     Formula: strength * sum |w| over all parameters.
 
-    Gradient: strength * sign(w), and 0 at 0: of one size however small the parameter.  Plain steps
+    Gradient: strength * sign(w), and 0 at 0: of one size however small the parameter. Plain steps
     jitter around zero; the proximal step, soft_threshold, lands on it.
 
     Problem: regularisation.
 
-    Use: when few of many features matter, and the model shall say which.  Biases are usually left
+    Use: when few of many features matter, and the model should say which. Biases are usually left
     out.
 
     Meaning: the negative logarithm of a Laplace prior on the parameters, up to constants.
@@ -49,16 +49,17 @@ def l1_penalty(params, *, strength: float = 1.0) -> Tensor:
 def l2_penalty(params, *, strength: float = 1.0) -> Tensor:
     """L2 penalty (ridge): pulls parameters towards zero in proportion to their size.
 
-    Formula: strength * sum w^2 over all parameters, without a 1/2: an optimizer's weight_decay is
-    twice this strength.
+    Formula: strength * sum w^2 over all parameters, without a 1/2.
 
     Gradient: 2 strength * w: strong for large parameters, vanishing for small ones, so none becomes
     exactly zero.
 
     Problem: regularisation.
 
-    Use: the default against overfitting; it shares weight among features that go together.  Biases
-    are usually left out.
+    Use: the default against overfitting; it shares weight among features that go together. Biases
+    are usually left out. For SGD it is the same as weight_decay = 2 strength; with Adam the penalty
+    is divided by each parameter's step size, as weight_decay in Adam is, and AdamW's weight_decay,
+    which is not, is another method.
 
     Meaning: the negative logarithm of a Gaussian prior of variance 1 / (2 strength), up to
     constants.
@@ -85,8 +86,9 @@ def l2_penalty(params, *, strength: float = 1.0) -> Tensor:
 def elastic_net_penalty(params, *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
     """Elastic net: exact zeros as from L1, and as from L2 features that go together stay together.
 
-    Formula: l1 * sum |w| + l2 * sum w^2.  In scikit-learn's terms l1 = alpha * l1_ratio and
-    l2 = alpha * (1 - l1_ratio) / 2.
+    Formula: l1 * sum |w| + l2 * sum w^2. scikit-learn's ElasticNet has half the mean squared error:
+    beside mse_loss / 2, l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio) / 2; beside mse_loss
+    itself, twice both.
 
     Gradient: l1 * sign(w) + 2 l2 * w, and 0 at 0.
 
@@ -118,15 +120,15 @@ def elastic_net_penalty(params, *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
 def soft_threshold(x, amount: float) -> Tensor:
     """The proximal step of the L1 penalty: moves every element towards 0, and stops there.
 
-    Formula: sign(x) max(|x| - amount, 0), the minimiser w of (w - x)^2 / 2 + amount |w|.  After a
+    Formula: sign(x) max(|x| - amount, 0), the minimiser w of (w - x)^2 / 2 + amount |w|. After a
     gradient step of size lr on the loss alone, amount = lr * strength gives exact zeros:
-    `p.data = soft_threshold(p.data, lr * strength)`.  That of the elastic net divides by
-    1 + 2 lr l2 after it.
+    `p.data = soft_threshold(p.data, lr * strength)`. The step of the elastic net then divides by
+    1 + 2 lr l2.
 
-    Shapes: x of any shape, the result of the same; amount a number.  The derivative is 1 where
+    Shapes: x of any shape, the result of the same; amount a number. The derivative is 1 where
     |x| > amount and 0 elsewhere.
 
-    Raises ValueError for a negative amount; TypeError for what is not a real number.
+    Raises: ValueError for a negative amount; TypeError for what is not a real number.
 
     >>> soft_threshold([-3.0, 0.5, 2.0], 1.0)
     array([-2.,  0.,  1.])
@@ -149,7 +151,7 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
     task) and their Fisher information F.
 
     Gradient: strength * F (w - w*): a spring for each parameter, stiff where the earlier task is
-    sensitive to it; none for anchors and fisher.
+    sensitive to it.
 
     Problem: regularisation.
 
@@ -157,16 +159,18 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
     add one penalty each.
 
     Meaning: the negative logarithm of the earlier task's posterior in Laplace's approximation, with
-    a diagonal Hessian.  F is the mean square of the per-example gradients of the log-likelihood,
+    a diagonal Hessian. F is the mean square of the per-example gradients of the log-likelihood,
     with labels drawn from the model; the square of the mean gradient is far too small.
 
     Outliers: very sensitive: square in the distance that a parameter has moved.
 
     Shapes: params, anchors and fisher arrays or Tensors of one shape, or lists with equal shapes;
-    the result is one number.  Units: nats, if F is measured on log-likelihoods.
+    anchors and fisher are constants. The result is one number. Units: nats, if F is measured on
+    log-likelihoods.
 
-    Raises: ValueError for unequal shapes or lengths, a negative strength or Fisher information, or
-    no parameters; TypeError for what is not a real number.
+    Raises: ValueError for unequal shapes or lengths, anchors that share memory with params and
+    would move with them, a negative strength or Fisher information, or no parameters; TypeError for
+    anchors or fisher with requires_grad (pass .data.copy()) and for what is not a real number.
 
     >>> ewc_penalty([1.0, 2.0, -1.0], [0.5, 2.5, -1.0], [2.0, 0.5, 10.0], strength=100.0)
     np.float64(31.25)
@@ -185,14 +189,18 @@ def ewc_penalty(params, anchors, fisher, *, strength: float = 1.0) -> Tensor:
         )
     terms = []
     for w, anchor, f in zip(params, anchors, fisher):
-        anchor, f = check.constant("anchors", anchor, like=w), check.constant("fisher", f, like=w)
-        for name, x in (("anchors", anchor), ("fisher", f)):
-            if x.shape != w.shape:
-                raise check.unequal("params", w, name, x)
+        anchor, f = check.constant("anchors", anchor, w), check.constant("fisher", f, w)
+        check.same_shape("params", w, "anchors", anchor)
+        check.same_shape("params", w, "fisher", f)
         check.none_negative("fisher", f, "it is a mean of squares")
+        if isinstance(w, Tensor) and np.shares_memory(anchor, w.data):
+            raise ValueError(
+                "anchors share memory with params, so they move along and the penalty stays 0: "
+                "copy them when the earlier task is done, [p.data.copy() for p in params]"
+            )
         moved = w - anchor
         terms.append(dot(f * moved, moved))
-    return (0.5 * strength) * total(terms)
+    return 0.5 * strength * total(terms)
 
 
 def parameters(params):

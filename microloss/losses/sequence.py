@@ -23,35 +23,35 @@ def ctc_loss(
     zero_infinity: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """CTC: the labels shall come in this order, at whatever frames.
+    """CTC: the labels must come in this order, at any frames.
 
     Formula: -log of the sum, over all paths (one class for each frame) that spell the target, of
-    the path's probability.  A path spells what remains when repeats are merged and blanks removed.
+    the path's probability. A path spells what remains when repeats are merged and blanks removed.
     The mean divides each loss by its target's length (at least 1) first, then averages.
 
     Gradient: -P(class c at frame t | the target is spelled), the posterior of the alignment; after
-    log_softmax, the softmax minus that posterior with respect to logits.  It is the derivative with
+    log_softmax, the softmax minus that posterior with respect to logits. It is the derivative with
     respect to log_probs itself; PyTorch's has log_softmax's own derivative folded in.
 
     Problem: sequence labelling.
 
     Use: speech, handwriting and the like, where a transcript is known but not its timing, and is
-    shorter than the input.  Pass log_softmax(logits, axis=-1).
+    shorter than the input. Pass log_softmax(logits, axis=-1).
 
     Meaning: the negative log-likelihood of the target when frames are independent, given the
     input; the sum over paths is the forward algorithm of a hidden Markov model.
 
-    Outliers: sensitive: a transcript with a wrong label costs what that label is improbable, and
-    bends the alignment around it; one too long for its input costs infinity (gradient 0), or
-    nothing with zero_infinity.
+    Outliers: sensitive: a wrong label in a transcript costs as much as it is improbable, and bends
+    the alignment around it; a transcript that is too long for its input costs infinity (gradient
+    0), or nothing with zero_infinity.
 
     Shapes: log_probs (T, N, C), or (T, C) for one sequence; targets (N, S) padded, or all in one
     row (sum of target_lengths,); input_lengths and target_lengths (N,), or one number each;
-    result (N,) or () for "none".  Units: nats.
+    result (N,) or () for "none". Units: nats.
 
-    Raises: ValueError for shapes or lengths that do not fit, labels that are blank or no class,
+    Raises: ValueError for shapes or lengths that do not fit, labels that are blank or not a class,
     log_probs above 0, an unknown reduction, or an empty mean; TypeError for labels or lengths that
-    are no integers.
+    are not integers.
 
     >>> log_probs = np.log([[0.4, 0.6], [0.5, 0.5]])        # two frames: P(blank), P(label 1)
     >>> ctc_loss(log_probs, [1], 2, 1).round(6)             # -log(.4*.5 + .6*.5 + .6*.5)
@@ -74,8 +74,8 @@ def ctc_loss(
     return reduce(values.reshape(()) if unbatched else values, reduction)
 
 
-# Log-probabilities pass with this much above 0.  Logits do not, of which one at least is nearly
-# always far above, nor do probabilities.
+# Log-probabilities may be this much above 0 by rounding. Logits and probabilities nearly always
+# hold a number that is further above.
 ROUNDING = 1e-3
 
 
@@ -83,7 +83,7 @@ class Alignment:
     """What a target allows: one state for each of its labels, and one for each blank around them.
 
     states : (2S + 1, N), the class that each state emits: blank, label, blank, label, ..., blank.
-    may_skip : (2S + 1, N), whether the blank before a label may be left out.  Between two equal
+    may_skip : (2S + 1, N), whether the blank before a label may be left out. Between two equal
         labels it may not, they would be merged.
     last : (N,), the index of the last blank; a sequence ends there or in the label before it.
     """
@@ -144,13 +144,13 @@ def padded(targets, target_lengths):
 
 
 # ---- the forward algorithm, as a formula and fused -----------------------------------------------
-# The formula records some ten operations for each frame.  The fused form runs the same recursion on
+# The formula records some ten operations for each frame. The fused form runs the same recursion on
 # plain arrays, and gets the derivative, the posterior of the states, from running it backward too:
-# several times faster.  Further derivatives come from the formula, and the tests compare the two.
+# several times faster. Further derivatives come from the formula, and the tests compare the two.
 
 
 def forward_algorithm(log_probs, alignment):
-    """-log P(target), from the probabilities of having reached each state after each frame."""
+    """-log P(target), from the probability of having reached each state after each frame."""
     a = alignment
     sequences = np.arange(log_probs.shape[1])
     index = np.arange(len(a.states))[:, None]
@@ -168,7 +168,7 @@ def forward_algorithm(log_probs, alignment):
 
 
 def ctc_nll(log_probs, alignment):
-    """forward_algorithm, with its slope on the way if that will be asked for."""
+    """forward_algorithm, computed together with its slope if that will be needed."""
     wanted = isinstance(log_probs, Tensor) and log_probs.requires_grad
     values = log_probs.data if isinstance(log_probs, Tensor) else log_probs
     nll, slope = forward_backward(values.astype(np.float64, copy=False), alignment, wanted)
@@ -179,7 +179,7 @@ def ctc_nll(log_probs, alignment):
 def nll_rule(g, y, log_probs, *, alignment, known):
     if isinstance(log_probs, np.ndarray):
         slope = known[1]
-    elif isinstance(log_probs, Tensor):  # the slope should have a derivative itself
+    elif isinstance(log_probs, Tensor):  # the slope must have a derivative itself
         total = forward_algorithm(log_probs, alignment).sum()
         slope = derivative(total, log_probs, create_graph=True)
     else:
@@ -207,8 +207,8 @@ def forward_backward(log_probs, alignment, slope_wanted):
     """-log P(target) (N,), and its derivative (T, N, C) or None.
 
     Backward is forward on the mirror image, time and states reversed, so both run in one loop, side
-    by side.  `arriving[t]` is the log-probability of all ways to each state at frame t, that frame
-    not included.  Sequences that are over wait in their last blank, at no cost, until frame T.
+    by side. `arriving[t]` is the log-probability of all ways to each state at frame t, that frame
+    not included. Sequences that are over wait in their last blank, at no cost, until frame T.
     """
     a = alignment
     frames, count, classes = log_probs.shape
@@ -281,7 +281,7 @@ def ctc_greedy_decode(log_probs, input_lengths=None, *, blank: int = 0) -> list:
     Shapes: log_probs (T, N, C), result a list of labels for each sequence; or (T, C) and one list.
     input_lengths (N,), all T if None.
 
-    Raises ValueError for shapes or lengths that do not fit and for log_probs above 0.
+    Raises: ValueError for shapes or lengths that do not fit and for log_probs above 0.
 
     >>> ctc_greedy_decode(np.log([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.9, 0.1], [0.1, 0.9]]))
     [1, 1]
@@ -302,17 +302,17 @@ def ctc_beam_search(
 ) -> list | tuple[list, float]:
     """The most probable labels, and the logarithm of their probability, by prefix beam search.
 
-    Formula: P(labels) sums over all paths that spell them.  For each prefix, the probabilities of
+    Formula: P(labels) sums over all paths that spell them. For each prefix, the probabilities of
     the paths that end in a blank and of those that end in its last label are kept apart, because
-    only after a blank does the same label again begin a new one.  After each frame the `beam_width`
+    only after a blank does the same label again begin a new one. After each frame the `beam_width`
     most probable prefixes survive; if all do, the result is exact, else the labels may not be the
     best ones and their probability is a lower bound.
 
     Shapes: log_probs (T, N, C), result a pair (labels, log-probability) for each sequence; or
-    (T, C) and one pair.  input_lengths (N,), all T if None.
+    (T, C) and one pair. input_lengths (N,), all T if None.
 
-    Raises ValueError for shapes or lengths that do not fit, log_probs above 0 and a beam_width that
-    is not an integer of at least 1.
+    Raises: ValueError for shapes or lengths that do not fit, log_probs above 0 and a beam_width
+    that is not an integer of at least 1.
 
     >>> labels, log_p = ctc_beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]))
     >>> labels, np.exp(log_p).round(6)                      # best path: two blanks, with P = 0.36

@@ -27,6 +27,9 @@ class Case:
     torch_wrt : positions PyTorch differentiates; `wrt` if None.
     reductions : the reductions that the loss has; () for a loss without that argument.
     mean : (none_values, *args) -> the value of reduction="mean"; the plain mean if None.
+    held : for a loss that takes a part of its value for a constant: (*args) -> a function of the
+        arguments in `wrt` and reduction, in which that part is a number; its derivatives are the
+        loss's.
     """
 
     loss: Callable
@@ -39,6 +42,7 @@ class Case:
     reductions: tuple = ("mean", "sum", "none")
     mean: Callable | None = None
     name: str = ""
+    held: Callable | None = None
     order: int = 2  # of the derivatives to check
 
     @property

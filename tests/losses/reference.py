@@ -27,9 +27,9 @@ def torch_results(case) -> dict:
     return results
 
 
-def kept_results() -> dict:
-    """What the files in oracle/ hold: case -> reduction -> [value, gradient, ...]."""
+def kept_results(family="*") -> dict:
+    """What oracle/ holds of a family, or of all: case -> reduction -> [value, gradient, ...]."""
     results = {}
-    for path in sorted(ORACLE.glob("*.json")):
+    for path in sorted(ORACLE.glob(f"{family}.json")):
         results |= json.loads(path.read_text())["results"]
     return results

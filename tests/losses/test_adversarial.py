@@ -10,6 +10,8 @@ from microloss.losses import (
     gan_discriminator_loss,
     gan_generator_loss,
     gradient_penalty,
+    hinge_gan_discriminator_loss,
+    hinge_gan_generator_loss,
     lsgan_discriminator_loss,
     lsgan_generator_loss,
     wasserstein_critic_loss,
@@ -63,8 +65,36 @@ def test_wasserstein_of_the_references():
     close(wasserstein_generator_loss(REAL), -2.5 / 3)
 
 
+def test_hinge_gan_by_hand():
+    """Real 1.5 below the margin, and one on it; fake on the margin, 1.5 and 1 above it."""
+    close(hinge_gan_discriminator_loss(REAL, FAKE), 1.5 / 3 + 2.5 / 3)
+    real, fake = gradients(hinge_gan_discriminator_loss, REAL, FAKE)
+    close(real, [0, -1 / 3, 0])  # on the margin itself 0, as in the authors' ReLU
+    close(fake, [0, 1 / 3, 1 / 3])
+    close(hinge_gan_generator_loss(FAKE), 0.5 / 3)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        gan_discriminator_loss,
+        lsgan_discriminator_loss,
+        wasserstein_critic_loss,
+        hinge_gan_discriminator_loss,
+    ],
+)
+def test_a_list_beside_float32_stays_float32(loss):
+    scores = ml.Tensor(REAL, dtype=np.float32)
+    assert loss(scores, [0.5, 1.0]).dtype == loss([0.5, 1.0], scores).dtype == np.float32
+
+
 def test_real_and_fake_are_averaged_apart():
-    for loss in (gan_discriminator_loss, lsgan_discriminator_loss, wasserstein_critic_loss):
+    for loss in (
+        gan_discriminator_loss,
+        lsgan_discriminator_loss,
+        wasserstein_critic_loss,
+        hinge_gan_discriminator_loss,
+    ):
         close(loss(np.tile(REAL, 2), FAKE[:, None]), loss(REAL, FAKE))
 
 

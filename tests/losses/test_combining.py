@@ -21,6 +21,20 @@ def test_uncertainty_by_hand():
     np.testing.assert_allclose(s.grad, slopes, rtol=1e-14)
 
 
+def test_kinds_by_hand():
+    """Regression e^-s L / 2 + s / 2, classification e^-s L + s / 2."""
+    args, kinds = ([2.0, 0.8], [0.5, -1.0]), ["regression", "classification"]
+    total = losses.uncertainty_weighted_loss(*args, kinds=kinds)
+    assert total == pytest.approx(np.exp(-0.5) + 0.25 + 0.8 * np.exp(1) - 0.5, rel=1e-15)
+    assert total == pytest.approx(2.53115612247987, rel=1e-14)
+    for kind in kinds:
+        one = losses.uncertainty_weighted_loss(*args, kinds=kind)
+        assert one == losses.uncertainty_weighted_loss(*args, kinds=[kind, kind])
+    s = ml.Tensor(np.log([2.0, 1.6]), requires_grad=True)  # e^s = 2 c L
+    losses.uncertainty_weighted_loss([2.0, 0.8], s, kinds=kinds).backward()
+    np.testing.assert_allclose(s.grad, 0, atol=1e-16)
+
+
 def test_no_pull_where_the_variance_is_the_loss():
     values = np.array([2.0, 0.8, 1e-3])
     s = ml.Tensor(np.log(values), requires_grad=True)

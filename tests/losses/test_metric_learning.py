@@ -1,5 +1,7 @@
 """Kinks, miners, temperatures that are learned, and numbers derived by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,72 @@ def test_published_numbers():
     raw = np.array([[-0.2989223468, -0.05621014524], [0.4634594017, -0.02605838222]])
     tangential = raw - (raw * images.data).sum(1, keepdims=True) * images.data
     np.testing.assert_allclose(images.grad, tangential, rtol=1e-8, atol=1e-10)
+
+
+def test_supervised_contrastive_published():
+    """pytorch-metric-learning 2.9.0's SupConLoss at temperature 1/2, in float64."""
+    z = np.array([[1, 0], [0.6, 0.8], [0.8, 0.6], [0, 2], [-1, 1]])
+    loss = lambda z: losses.supervised_contrastive_loss(z, [0, 1, 0, 1, 0], temperature=0.5)
+    assert loss(z) == pytest.approx(1.8335867951384444, rel=1e-14)
+    z = ml.Tensor(z, requires_grad=True)
+    loss(z).backward()
+    expected = [
+        [0.0, -0.05675079113952964],
+        [0.3810051691484402, -0.28575387686133014],
+        [0.02974604863844496, -0.03966139818459331],
+        [-0.18406773468899873, 0.0],
+        [-0.10722426546391214, -0.107224265463912],
+    ]
+    np.testing.assert_allclose(z.grad, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_supervised_contrastive_by_hand():
+    # rows 0 and 1 on one axis, 2 and 3 on the other: e^(1/T) against e^(1/T) + 2
+    z = np.array([[1.0, 0], [2, 0], [0, 1], [0, 3]])
+    value = losses.supervised_contrastive_loss(z, [0, 0, 1, 1], temperature=0.5)
+    assert value == pytest.approx(np.log1p(2 * np.exp(-2)), rel=1e-15)
+    # of the three rows only two have a positive: e^0 and e^0 against e^0 + e^0
+    value = losses.supervised_contrastive_loss(np.eye(3), ["a", "b", "a"], reduction="none")
+    np.testing.assert_allclose(value, [np.log(2), 0, np.log(2)], rtol=1e-15)
+    mean = losses.supervised_contrastive_loss(np.eye(3), ["a", "b", "a"])
+    assert mean == pytest.approx(np.log(2), rel=1e-15)
+
+
+def test_two_rows_of_a_class_make_nt_xent():
+    z1, z2 = np.random.default_rng(0).standard_normal((2, 4, 3))
+    both = np.concatenate([z1, z2])
+    value = losses.supervised_contrastive_loss(both, [0, 1, 2, 3] * 2, temperature=0.5)
+    assert value == pytest.approx(losses.nt_xent_loss(z1, z2), rel=1e-14)
+
+
+def test_listnet_by_hand():
+    # relevances with odds 1 : 2 : 3, scores with odds 1 : 1 : 2
+    target, scores = np.log([1.0, 2.0, 3.0]), np.log([1.0, 1.0, 2.0])
+    expected = -(np.log(1 / 4) / 6 + np.log(1 / 4) / 3 + np.log(1 / 2) / 2)
+    assert losses.listnet_loss(scores, target) == pytest.approx(expected, rel=1e-15)
+    (d,) = gradients(losses.listnet_loss, scores, target)
+    np.testing.assert_allclose(d, [1 / 4 - 1 / 6, 1 / 4 - 1 / 3, 1 / 2 - 1 / 2], atol=1e-15)
+
+
+def test_listnet_is_the_cross_entropy_of_all_orders():
+    """Brute force over all orders: the top one of Plackett and Luce's model is the softmax."""
+    scores, relevances = np.random.default_rng(0).standard_normal((2, 4))
+    first = np.zeros((2, 4))
+    for order in itertools.permutations(range(4)):
+        for share, s in zip(first, np.exp([scores, relevances])):
+            left = [sum(s[list(order[k:])]) for k in range(4)]
+            share[order[0]] += np.prod([s[item] / rest for item, rest in zip(order, left)])
+    expected = -np.sum(first[1] * np.log(first[0]))
+    assert losses.listnet_loss(scores, relevances) == pytest.approx(expected, rel=1e-13)
+
+
+def test_lists_of_different_lengths():
+    x, t = np.random.default_rng(0).standard_normal((2, 2, 3))
+    x[1, 2] = t[1, 2] = -np.inf
+    value = losses.listnet_loss(x, t, reduction="none")
+    np.testing.assert_allclose(value[1], losses.listnet_loss(x[1, :2], t[1, :2]), rtol=1e-15)
+    (d,) = gradients(losses.listnet_loss, x, t)
+    assert np.isfinite(d).all() and d[1, 2] == 0
 
 
 # ---- kinks ---------------------------------------------------------------------------------------
@@ -244,11 +312,14 @@ def test_semi_hard_margin_is_checked():
 # ---- temperature ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["info_nce_loss", "nt_xent_loss", "clip_loss"])
+@pytest.mark.parametrize(
+    "name", ["info_nce_loss", "nt_xent_loss", "clip_loss", "supervised_contrastive_loss"]
+)
 def test_temperature_can_be_learned(name):
     loss = getattr(losses, name)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 4, 3))
+    y = [0, 1, 1, 0] if name == "supervised_contrastive_loss" else y
     assert ml.gradcheck(lambda t: loss(x, y, temperature=t), np.array(0.5), order=2)
     assert loss(x, y, temperature=ml.Tensor(0.5)).item() == loss(x, y, temperature=0.5)
     x32 = ml.Tensor(x, dtype=np.float32)
@@ -286,6 +357,12 @@ def test_clip_scale_published():
 def test_a_margin_of_numpy_keeps_the_precision(name, count, target):
     x = np.random.default_rng(0).standard_normal((count, 2, 3)).astype(np.float32)
     assert getattr(losses, name)(*x, *target, margin=np.float64(0.5)).dtype == np.float32
+
+
+def test_the_target_of_margin_ranking_has_a_gradient():
+    """PyTorch 2.13 gives it one, input2 - input1 where the pair counts."""
+    d = gradients(losses.margin_ranking_loss, [1.0, 2.0], [0.5, 2.5], [1.0, 1.0], wrt=(0, 1, 2))
+    np.testing.assert_array_equal(d, [[0, -1], [0, 1], [0, 0.5]])
 
 
 # ---- identities ----------------------------------------------------------------------------------

@@ -181,6 +181,14 @@ def test_orpo_takes_certainty_as_the_nearest_number_below():
 # ---- constants -----------------------------------------------------------------------------------
 
 
+def test_dpo_smoothing_above_one_half_prefers_the_rejected():
+    slopes = [
+        gradients(losses.dpo_loss, [-1.0], [-1.0], [-1.0], [-1.0], label_smoothing=e)[0][0]
+        for e in (0.0, 0.5, 1.0)
+    ]
+    np.testing.assert_allclose(slopes, [-0.05, 0, 0.05], atol=1e-16)
+
+
 def test_kto_takes_a_negative_estimate_of_kl_as_zero():
     args = [-1.0, -2.0], [-3.0], [-1.5, -1.5], [-2.5]
     assert losses.kto_loss(*args, -0.7) == losses.kto_loss(*args, 0.0)

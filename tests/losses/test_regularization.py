@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import microloss as ml
-from microloss import losses, nn
+from microloss import losses, nn, optim
 
+ELASTIC_NET = np.array([1.5478127329492806, -0.710519852743809, 0.029147299138457216, -0.0])
 W1, W2 = np.array([1.0, -2.0, 0.0]), np.array([[0.5], [-0.5]])
 
 
@@ -99,3 +100,48 @@ def test_ewc_by_hand():
     assert total.item() == 31.25
     total.backward()
     np.testing.assert_array_equal(w.grad, [100, -25, 0])
+
+
+def test_ewc_anchors_must_not_move_with_the_parameters():
+    params = list(nn.Linear(3, 2, rng=0).parameters())
+    fisher = [np.ones(p.shape) for p in params]
+    for live in ([p.data for p in params], [p.data[:] for p in params]):
+        with pytest.raises(ValueError, match=r"anchors share memory.*p\.data\.copy\(\)"):
+            losses.ewc_penalty(params, live, fisher)
+    anchors = [p.data.copy() for p in params]
+    for p in params:
+        p.data += 0.5
+    assert losses.ewc_penalty(params, anchors, fisher).item() == pytest.approx(1.0, rel=1e-12)
+
+
+# ---- what the cards say of other libraries -------------------------------------------------------
+
+
+def test_weight_decay_of_sgd_is_twice_the_strength():
+    rng = np.random.default_rng(0)
+    start, slope = rng.standard_normal((2, 4))
+    ends = []
+    for decay, strength in ((0.06, 0.0), (0.0, 0.03)):
+        w = ml.Tensor(start, requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.1, weight_decay=decay)
+        (np.dot(slope, w) + losses.l2_penalty(w, strength=strength)).backward()
+        optimizer.step()
+        ends.append(w.data)
+    np.testing.assert_allclose(*ends, rtol=1e-14)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_elastic_net_of_scikit_learn(factor):
+    """scikit-learn 1.9's ElasticNet(alpha=0.3, l1_ratio=0.6), beside half or the whole MSE."""
+    rng = np.random.default_rng(0)
+    design = rng.standard_normal((20, 4))
+    y = design @ np.array([2.0, -1.0, 0.1, 0.0]) + 0.1 * rng.standard_normal(20)
+    options = {"l1": factor * 0.3 * 0.6, "l2": factor * 0.3 * 0.4 / 2}
+    w = ml.Tensor(ELASTIC_NET, requires_grad=True)
+    (
+        factor / 2 * losses.mse_loss(design @ w, y) + losses.elastic_net_penalty(w, **options)
+    ).backward()
+    kept = ELASTIC_NET != 0
+    assert kept.any() and not kept.all()
+    np.testing.assert_allclose(w.grad[kept], 0, atol=1e-9)
+    assert (abs(w.grad[~kept]) <= options["l1"]).all()

@@ -9,10 +9,12 @@ from microloss import functional as F
 from microloss.losses import (
     binary_cross_entropy_with_logits,
     box_iou_loss,
+    complete_box_iou_loss,
     cross_entropy,
     dice_bce_loss,
     dice_ce_loss,
     dice_loss,
+    distance_box_iou_loss,
     generalized_box_iou_loss,
     iou_loss,
     tversky_loss,
@@ -67,6 +69,91 @@ def test_dice_and_cross_entropy_of_monai():
     y = [[[0, 1, 2]], [[1, 2, 1]]]
     loss = dice_ce_loss(x, y, dice_weight=0.7, ce_weight=0.3)
     close(loss, 0.4144718623, atol=3e-6)  # MONAI's eps is 1e-5
+
+
+SEVERAL_LOGITS = np.array(
+    [
+        [[[2, 0.5, -1]], [[0, 1.5, 0]], [[-1, 0, 1]]],
+        [[[0.3, 0.2, 0.1]], [[1, -1, 0.5]], [[0, 2, -0.5]]],
+    ]
+)
+WITHOUT_0_AND_2 = np.array([[[0, 1, 2]], [[1, 1, 1]]])  # the second image holds class 1 alone
+
+
+@pytest.mark.parametrize(
+    "options, value, slopes",
+    [
+        ({}, 1.485749631656787, [-0.045832058489650204, 0.06376314475755729]),
+        (
+            {"include_background": False},
+            1.459185450654661,
+            [-0.03715493153075455, 0.060376653299531735],
+        ),
+        ({"batch": True}, 1.4021267917849412, [-0.052198088544024225, 0.06042750935752632]),
+        ({"weight": [1, 2, 0.5]}, 1.68163780272991, [-0.04019992254000346, 0.09162419890888038]),
+        ({"squared": True}, 1.374992922384312, [-0.0333647006292476, 0.06018551411649183]),
+        (
+            {"include_background": False, "batch": True, "weight": [1, 2, 0.5], "squared": True},
+            1.5115725692401507,
+            [-0.019634082345810926, 0.08140223807851285],
+        ),
+    ],
+)
+def test_dice_ce_of_monai(options, value, slopes):
+    """MONAI 1.6.1's DiceCELoss in float64, with smooth_nr = smooth_dr = 1e-7."""
+    f = lambda x: dice_ce_loss(x, WITHOUT_0_AND_2, **options)
+    close(f(SEVERAL_LOGITS), value, rtol=1e-12)
+    close(gradient(f, SEVERAL_LOGITS).ravel()[:2], slopes, rtol=1e-12)
+
+
+def test_classes_that_an_image_does_not_hold():
+    """They cost 1 each whatever is predicted, unless they are left out."""
+    x, t = SEVERAL_LOGITS[1:], WITHOUT_0_AND_2[1:]
+    p = F.softmax(x, axis=1)
+    dice = dice_loss(p[:, 1], t == 1)
+    plain = dice_ce_loss(x, t, ce_weight=0)
+    close(plain, (1 + dice + 1) / 3, rtol=1e-6)
+    close(dice_ce_loss(x, t, ce_weight=0, ignore_empty=True), dice)
+    left = dice_ce_loss(x, 0 * t, ce_weight=0, ignore_empty=True, include_background=False)
+    assert left == 0
+
+
+def test_ignored_pixels_do_not_count():
+    x, t = SEVERAL_LOGITS, np.where([[[0, 1, 0]]], 255, WITHOUT_0_AND_2)
+    expected = dice_ce_loss(x[..., [0, 2]], t[..., [0, 2]])
+    close(dice_ce_loss(x, t, ignore_index=255), expected)
+    slope = gradient(lambda x: dice_ce_loss(x, t, ignore_index=255), x)
+    assert (slope[..., 1] == 0).all() and slope[..., 0].all()
+
+
+@pytest.mark.parametrize("loss", [dice_loss, iou_loss, tversky_loss])
+def test_soft_masks_need_squares(loss):
+    """squared: p = t costs 0 and is the minimum; the default costs more and pushes p away from t.
+
+    At p = t = 1/2 the default costs 1/2, 2/3 and 1/2, as the cards say.
+    """
+    half = np.full(4, 0.5)
+    close(loss(half, half, eps=1e-12), 2 / 3 if loss is iou_loss else 1 / 2)
+    soft = np.array([0.2, 0.9, 0.6, 0.0])
+    close(loss(soft, soft, squared=True), 0, atol=1e-12)
+    slope = gradient(lambda p: loss(p, soft, squared=True), soft)
+    close(slope[:3], 0, atol=1e-7)
+    assert abs(gradient(lambda p: loss(p, soft), soft)).max() > 0.1
+
+
+def test_soft_masks_in_the_losses_of_logits():
+    soft = np.array([[0.2, 0.9], [0.6, 0.1]])
+    logits = np.log(soft / (1 - soft))
+    slope = lambda **options: gradient(lambda x: dice_bce_loss(x, soft, **options), logits)
+    close(slope(squared=True), np.zeros((2, 2)), atol=1e-7)
+    assert abs(slope()).max() > 0.01
+
+
+def test_logits_of_nan_give_nan_and_probabilities_of_nan_are_refused():
+    x = np.array([[[np.nan, 1.0], [0.0, 2.0]]])
+    assert np.isnan(dice_ce_loss(x, [[0, 1]])) and np.isnan(dice_bce_loss(x, np.zeros((1, 2, 2))))
+    with pytest.raises(ValueError, match="target holds nan"):
+        dice_bce_loss(np.zeros((1, 2, 2)), x)
 
 
 @pytest.mark.parametrize("squared", [False, True])
@@ -170,18 +257,79 @@ def test_sums_are_of_both_terms():
 
 ONE = np.array([[0, 0, 2, 2], [0, 0, 1, 1], [0, 0, 2, 4]])
 TWO = np.array([[1, 1, 3, 3], [2, 2, 3, 4], [0, 0, 2, 4]])
+BOX_LOSSES = [
+    box_iou_loss, generalized_box_iou_loss, distance_box_iou_loss, complete_box_iou_loss,
+]  # fmt: skip
 
 
 def test_boxes_of_torchvision():
     """Overlapping by 1/7, apart, and equal: there maximum and minimum share the gradient."""
-    close(box_iou_loss(ONE, TWO, reduction="none"), [0.8571428592, 1, 1.249999981e-08], 1e-8)
-    slope = gradient(lambda b: box_iou_loss(b, TWO, reduction="sum"), ONE)
+    loss = lambda b: box_iou_loss(b, TWO, eps=1e-7, reduction="none")
+    close(loss(ONE), [0.8571428592, 1, 1.249999981e-08], 1e-8)
+    slope = gradient(lambda b: loss(b).sum(), ONE)
     expected = [
         [-0.04081632536, -0.04081632536, -0.1224489781, -0.1224489781],
         [0, 0, 0, 0],
         [3.124999925e-09, 1.562499963e-09, -3.124999925e-09, -1.562499963e-09],
     ]
     close(slope, expected, atol=1e-16)
+
+
+def test_distance_and_complete_boxes_of_torchvision():
+    """torchvision 0.29.1, in float64: overlapping, apart, shifted, and one inside the other."""
+    one = np.array([[0, 0, 2, 2], [0, 0, 1, 1], [0, 0, 2, 4], [0, 0, 4, 3.0]])
+    two = np.array([[1, 1, 3, 3.5], [2, 2, 3, 4], [0, 0.5, 2, 5], [1, 1, 2, 1.5]])
+    for loss, values, slopes in (
+        (
+            distance_box_iou_loss,
+            [0.9955882362891436, 1.40999999836, 0.31939655865725314, 0.9708333336305555],
+            [
+                [-0.04426037994059004, -0.05035034533655991],
+                [0.018399999532799985, 0.031199999350399993],
+                [0.018837694613128834, -0.15917360001069342],
+                [0.013583333394944441, -0.0008888887214074104],
+            ],
+        ),
+        (
+            complete_box_iou_loss,
+            [0.9956162245045899, 1.4116894590593956, 0.31939888302139285, 0.9710102543149036],
+            [
+                [-0.04438684351499282, -0.05022388176215713],
+                [0.013149159475776159, 0.036450839407423816],
+                [0.018817226129397156, -0.15916336576882756],
+                [0.01381941978910723, -0.001203670580291128],
+            ],
+        ),
+    ):
+        f = lambda b, loss=loss, two=two: loss(b, two, eps=1e-7, reduction="none")
+        close(f(one), values, rtol=1e-12)
+        close(gradient(lambda b, f=f: f(b).sum(), one)[:, :2], slopes, rtol=1e-11)
+
+
+def test_complete_boxes_by_hand():
+    """A bar of 2 x 1 on one of 1 x 2 with the same corner: I 1, U 3, c^2 8, r^2 1/2."""
+    v = 4 / np.pi**2 * (np.arctan(2) - np.arctan(0.5)) ** 2
+    expected = 2 / 3 + 1 / 16
+    close(distance_box_iou_loss([0, 0, 2, 1], [0, 0, 1, 2]), expected)
+    close(complete_box_iou_loss([0, 0, 2, 1], [0, 0, 1, 2]), expected + v * v / (2 / 3 + v))
+
+
+@pytest.mark.parametrize("loss", [distance_box_iou_loss, complete_box_iou_loss])
+def test_a_box_inside_of_another_is_still_pulled_to_its_centre(loss):
+    """There the generalized loss is the plain one, and a shift costs nothing."""
+    inner, outer = np.array([1.0, 1.0, 2.0, 2.0]), [0, 0, 4, 4]
+    shift = lambda f: gradient(lambda x: f(inner + x * np.array([1.0, 0, 1, 0]), outer), [0.0])[0]
+    assert abs(shift(box_iou_loss)) < 1e-15 and abs(shift(generalized_box_iou_loss)) < 1e-15
+    close(shift(loss), -1 / 32)  # r^2 / c^2 = ((x - 2)^2 + ...) / 32 at x = 1.5
+
+
+@pytest.mark.parametrize("loss", BOX_LOSSES)
+def test_points_and_lines_have_finite_slopes(loss):
+    point, line, box = [1.0, 1, 1, 1], [1.0, 1, 1, 3], [0.0, 0, 2, 3]
+    for one in (point, line, box):
+        for two in (point, line, box):
+            f = lambda b, two=two: loss(b, two)
+            assert np.isfinite(gradient(f, one)).all() and np.isfinite(ml.hessian(f, one)).all()
 
 
 def test_generalized_boxes_by_hand():
@@ -211,7 +359,7 @@ def test_a_box_without_width_can_grow():
     close(slope[[0, 2]], [2 * 2 / 36, -2 / 6])
 
 
-@pytest.mark.parametrize("loss", [box_iou_loss, generalized_box_iou_loss])
+@pytest.mark.parametrize("loss", BOX_LOSSES)
 def test_boxes_have_no_place_no_scale_and_no_order(loss):
     rng = np.random.default_rng(0)
     one, two = (
@@ -221,7 +369,8 @@ def test_boxes_have_no_place_no_scale_and_no_order(loss):
     expected = loss(one, two, reduction="none")
     close(loss(two, one, reduction="none"), expected)
     close(loss(one + 7, two + 7, reduction="none"), expected)
-    close(loss(one * 3, two * 3, eps=9e-7, reduction="none"), expected)
+    for scale in (3, 1e-4, 1e-9):
+        close(loss(one * scale, two * scale, reduction="none"), expected)
     close(loss(one[0], two[0]), expected[0])
     close(loss(one.reshape(4, 5, 4), two.reshape(4, 5, 4), reduction="none").ravel(), expected)
 
@@ -231,4 +380,5 @@ def test_options_of_double_precision_leave_float32():
     assert tversky_loss(p, MASK, alpha=half, beta=half, eps=half).dtype == np.float32
     assert dice_bce_loss(p, MASK, dice_weight=half, bce_weight=half).dtype == np.float32
     assert dice_ce_loss(p[None], [[0, 1]], dice_weight=half, ce_weight=half).dtype == np.float32
-    assert generalized_box_iou_loss(x, TWO, eps=half).dtype == np.float32
+    for loss in BOX_LOSSES:
+        assert loss(x, TWO, eps=half).dtype == np.float32

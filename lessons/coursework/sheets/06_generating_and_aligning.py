@@ -8,6 +8,7 @@ import numpy as np
 
 from lessons.coursework import exercise, gradient
 from microloss import Tensor, grad, losses, metrics
+from microloss.engine.tensor import values_of
 
 GIVEN = "import numpy as np\n\nfrom microloss import Tensor, grad\n"
 
@@ -239,6 +240,11 @@ def power_of_two(logits, target):
 # ---- dpo_loss ------------------------------------------------------------------------------------
 
 
+def library_dpo(policy_chosen, policy_rejected, *references, beta):
+    """The library's loss; here the references require a gradient too, which it refuses."""
+    return losses.dpo_loss(policy_chosen, policy_rejected, *map(values_of, references), beta=beta)
+
+
 @exercise(lesson=30, points=2)
 def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
     """The loss of direct preference optimisation, averaged over pairs of answers: one number.
@@ -249,7 +255,7 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
     preferred answer than for the rejected one.  Use NumPy's functions, so that it takes Tensors
     too; np.logaddexp(0, x) is log(1 + exp(x)) without overflow.
     """
-    return losses.dpo_loss(
+    return library_dpo(
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta=beta
     )
 
@@ -279,28 +285,28 @@ def without_reference(policy_chosen, policy_rejected, reference_chosen, referenc
 
 @dpo_loss.mistake("preferred and rejected are exchanged: the sign of h is wrong")
 def exchanged_answers(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
-    return losses.dpo_loss(
+    return library_dpo(
         policy_rejected, policy_chosen, reference_rejected, reference_chosen, beta=beta
     )
 
 
 @dpo_loss.mistake("the reference's margin is added: subtract it")
 def reference_added(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
-    return losses.dpo_loss(
+    return library_dpo(
         policy_chosen, policy_rejected, reference_rejected, reference_chosen, beta=beta
     )
 
 
 @dpo_loss.mistake("beta is missing")
 def without_beta(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
-    return losses.dpo_loss(
+    return library_dpo(
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta=1.0
     )
 
 
 @dpo_loss.mistake("beta stands outside the sigmoid: it belongs to h")
 def beta_outside(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
-    return beta * losses.dpo_loss(
+    return beta * library_dpo(
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta=1.0
     )
 

@@ -133,6 +133,23 @@ CASES = [
         reductions=(),
     ),
     Case(
+        losses.hinge_gan_discriminator_loss,
+        scores,
+        lambda real, fake: (
+            sum(max(0, 1 - x) for x in real.flat) / 5 + sum(max(0, 1 + x) for x in fake.flat) / 3
+        ),
+        wrt=(0, 1),
+        torch=lambda torch, real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
+        reductions=(),
+    ),
+    Case(
+        losses.hinge_gan_generator_loss,
+        fake_scores,
+        lambda fake: -np.sum(fake) / 3,
+        torch=lambda torch, fake: -fake.mean(),
+        reductions=(),
+    ),
+    Case(
         gradient_penalty,
         critic_and_samples,
         naive_penalty,
@@ -187,6 +204,14 @@ EXTREMES = [
     Extreme(losses.wasserstein_critic_loss, (FAR, FAR), value=0.0, wrt=(0, 1)),
     Extreme(losses.wasserstein_generator_loss, (FAR[:1],), value=-1e4),
     Extreme(
+        losses.hinge_gan_discriminator_loss,
+        (FAR, FAR),
+        value=10001.0,
+        wrt=(0, 1),
+        gradients=(np.array([0.0, -0.5]), np.array([0.5, 0.0])),
+    ),
+    Extreme(losses.hinge_gan_generator_loss, (FAR[:1],), value=-1e4),
+    Extreme(
         gradient_penalty,
         (np.zeros((3, 2)), np.ones(3), REAL, -REAL),
         {"mix": [0.5]},
@@ -224,6 +249,8 @@ ERRORS = [
     Error(losses.lsgan_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
     Error(losses.wasserstein_critic_loss, (NOTHING, FAR), {}, ValueError, ("mean", "nothing")),
     Error(losses.wasserstein_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
+    Error(losses.hinge_gan_discriminator_loss, (NOTHING, FAR), {}, ValueError, ("mean", "nothing")),
+    Error(losses.hinge_gan_generator_loss, (NOTHING,), {}, ValueError, ("mean", "nothing")),
     penalty_error({}, ValueError, ("mix", "rng")),
     penalty_error({"mix": [0.5], "rng": 0}, ValueError, ("mix", "rng")),
     penalty_error({"mix": [0.5, 0.5]}, ValueError, ("mix", "(2,)", "(1,)")),

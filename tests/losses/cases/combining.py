@@ -10,6 +10,8 @@ def three_tasks(rng):
     return rng.uniform(0.1, 4, 3), rng.standard_normal(3)
 
 
+KINDS = ["classification", "regression", "classification"]
+
 CASES = [
     Case(
         losses.uncertainty_weighted_loss,
@@ -20,6 +22,21 @@ CASES = [
         wrt=(0, 1),
         torch=lambda torch, values, s: ((-s).exp() * values / 2 + s / 2).sum(),
         reductions=(),
+    ),
+    Case(
+        losses.uncertainty_weighted_loss,
+        three_tasks,
+        lambda values, s, kinds: sum(
+            v / np.exp(t) / (2 if kind == "regression" else 1) + t / 2
+            for v, t, kind in zip(values, s, kinds)
+        ),
+        wrt=(0, 1),
+        kwargs={"kinds": KINDS},
+        torch=lambda torch, values, s: (
+            (-s).exp() * values * torch.tensor([1, 0.5, 1]) + s / 2
+        ).sum(),
+        reductions=(),
+        name="kinds",
     ),
 ]
 
@@ -59,6 +76,20 @@ ERRORS = [
         {},
         ValueError,
         ("losses", "(2,)", "log_vars", "(1,)"),
+    ),
+    *(
+        Error(
+            losses.uncertainty_weighted_loss,
+            ([1.0, 2.0], [0.0, 0.0]),
+            {"kinds": kinds},
+            ValueError,
+            words,
+        )
+        for kinds, words in (
+            ("clustering", ("kinds", "'clustering'", '"regression"')),
+            (["regression", None], ("kinds", "None")),
+            (["regression"], ("kinds has 1 entries", "losses 2")),
+        )
     ),
     Error(losses.uncertainty_weighted_loss, (1.0, 0.0), {}, ValueError, ("()", "(T,)")),
     Error(losses.uncertainty_weighted_loss, ([], []), {}, ValueError, ("(0,)", "(T,)")),

@@ -3,6 +3,7 @@
 import numpy as np
 from harness import Case, Error, Extreme
 
+from microloss import functional as F
 from microloss import losses
 
 
@@ -75,6 +76,24 @@ def naive_nt_xent(z1, z2, temperature=0.5):
     return np.array(losses)
 
 
+def naive_supervised(z, labels, temperature=0.1):
+    losses = []
+    for i, own in enumerate(labels):
+        e = {k: np.exp(cosine(z[i], z[k]) / temperature) for k in range(len(z)) if k != i}
+        shares = [e[k] / sum(e.values()) for k in e if labels[k] == own]
+        losses.append(-np.log(np.prod(shares)) / max(len(shares), 1))
+    return np.array(losses)
+
+
+def naive_listnet(scores, relevances):
+    """The cross-entropy of which item comes first, list by list."""
+    losses = []
+    for x, t in zip(scores, relevances):
+        p, q = (np.exp(v) / sum(np.exp(v)) for v in (x, t))
+        losses.append(-sum(b * np.log(a) for a, b in zip(p, q)))
+    return np.array(losses)
+
+
 def naive_clip(x, y, temperature=0.07):
     one_way = [naive_info_nce(a, b, temperature=temperature).mean() for a, b in ((x, y), (y, x))]
     return sum(one_way) / 2
@@ -121,9 +140,39 @@ def torch_nt_xent(torch, z1, z2, reduction, temperature=0.5):
     return F.cross_entropy(logits, partner, reduction=reduction)
 
 
+def torch_supervised(torch, z, labels, reduction, temperature=0.1):
+    z, labels = torch.nn.functional.normalize(z, dim=1), torch.as_tensor(labels)
+    s = z @ z.T / temperature
+    others = ~torch.eye(len(z), dtype=bool)
+    log_p = s - s.masked_fill(~others, -torch.inf).logsumexp(1, keepdim=True)
+    positives = others & (labels[:, None] == labels)
+    count = positives.sum(1)
+    values = -(positives * log_p).sum(1) / count.clamp(min=1)
+    return (
+        values.sum() / (count > 0).sum() if reduction == "mean" else torch_reduce(values, reduction)
+    )
+
+
+def torch_listnet(torch, scores, relevances, reduction):
+    log_p = torch.nn.functional.log_softmax(scores, dim=1)
+    return torch_reduce(-(torch.softmax(relevances, dim=1) * log_p).sum(1), reduction)
+
+
 def torch_clip(torch, x, y, temperature=0.07):
     both = ((x, y), (y, x))
     return sum(torch_info_nce(torch, a, b, temperature=temperature) for a, b in both) / 2
+
+
+def cosine_distance(u, v):
+    return 1 - F.cosine_similarity(u, v, axis=-1)
+
+
+def triplets_of_cosines(torch, *triplet, reduction):
+    return torch.nn.functional.triplet_margin_with_distance_loss(
+        *triplet,
+        distance_function=lambda u, v: 1 - torch.nn.functional.cosine_similarity(u, v),
+        reduction=reduction,
+    )
 
 
 def with_options(function, **options):
@@ -168,6 +217,25 @@ CASES = [
     triplet("swap", swap=True, margin=2.0),
     triplet("p1", p=1, margin=0.5),
     triplet("p3", p=3.0, eps=1e-3),
+    Case(
+        losses.triplet_margin_with_distance_loss,
+        embeddings(3),
+        naive_triplet,
+        wrt=THREE,
+        kwargs={"swap": True, "margin": 2.0},
+        torch=functional("triplet_margin_with_distance_loss", swap=True, margin=2.0),
+    ),
+    Case(
+        losses.triplet_margin_with_distance_loss,
+        embeddings(3),
+        each(
+            lambda a, p, n, distance_function, margin: max(0, margin - cosine(a, p) + cosine(a, n))
+        ),
+        wrt=THREE,
+        kwargs={"distance_function": cosine_distance, "margin": 1.0},
+        torch=triplets_of_cosines,
+        name="cosine",
+    ),
     Case(
         losses.cosine_embedding_loss,
         labelled((1.0, -1.0)),
@@ -234,6 +302,19 @@ CASES = [
         torch=with_options(torch_nt_xent, temperature=0.1),
         name="temperature",
     ),
+    *(
+        Case(
+            losses.supervised_contrastive_loss,
+            lambda rng, labels=labels: (rng.standard_normal((len(labels), 3)), np.array(labels)),
+            naive_supervised,
+            kwargs={"temperature": 0.5} if name else {},
+            torch=with_options(torch_supervised, temperature=0.5 if name else 0.1),
+            mean=lambda values, z, labels: values.sum() / sum(np.bincount(labels)[labels] > 1),
+            name=name,
+        )
+        for name, labels in (("", [0, 1, 0, 1, 0, 2]), ("temperature", [3, 1, 3, 3, 1]))
+    ),
+    Case(losses.listnet_loss, embeddings(2), naive_listnet, torch=torch_listnet),
     Case(losses.clip_loss, embeddings(2), naive_clip, wrt=BOTH, reductions=(), torch=torch_clip),
     Case(
         losses.clip_loss,
@@ -275,6 +356,14 @@ EXTREMES = [
         wrt=THREE,
         gradients=(np.full((2, 3), 3**-0.5), ZERO, np.full((2, 3), -(3**-0.5))),
         name="zero distance without eps",
+    ),
+    Extreme(
+        losses.triplet_margin_with_distance_loss,
+        (ZERO, ZERO, ZERO),
+        kwargs={"distance_function": lambda u, v: ((u - v) ** 2).sum(axis=-1)},
+        value=2.0,
+        wrt=THREE,
+        gradients=(ZERO, ZERO, ZERO),
     ),
     Extreme(
         losses.cosine_embedding_loss,
@@ -340,6 +429,44 @@ EXTREMES = [
         gradients=(np.zeros((1, 3)),),
         name="one pair",
     ),
+    Extreme(
+        losses.supervised_contrastive_loss,
+        (ZERO, np.array([1, 1])),
+        value=0.0,
+        gradients=(ZERO,),
+        name="zero vectors",
+    ),
+    Extreme(
+        losses.supervised_contrastive_loss,
+        (np.array([[1.0, 0], [-1, 0], [1, 0]]), np.array([0, 0, 1])),
+        kwargs={"temperature": 1e-4},
+        value=2e4 + np.log(2),
+        name="cold",
+    ),
+    *(
+        Extreme(
+            losses.supervised_contrastive_loss,
+            (np.ones((count, 3)), np.arange(count)),
+            value=0.0,
+            gradients=(np.zeros((count, 3)),),
+            name=f"{count} rows of their own",
+        )
+        for count in (0, 1, 3)
+    ),
+    Extreme(
+        losses.listnet_loss,
+        (np.array([[1e4, -1e4]]), np.array([[-1e4, 1e4]])),
+        value=2e4,
+        gradients=(np.array([[1.0, -1.0]]),),
+        name="reversed",
+    ),
+    Extreme(
+        losses.listnet_loss,
+        (np.array([[0.0, 0.0, -np.inf]]), np.array([[1.0, 1.0, -np.inf]])),
+        value=np.log(2),
+        gradients=(np.zeros((1, 3)),),
+        name="a shorter list",
+    ),
     Extreme(losses.clip_loss, (ZERO, ZERO), value=np.log(2), wrt=BOTH, name="zero vectors"),
     Extreme(
         losses.clip_loss,
@@ -366,6 +493,31 @@ ERRORS = [
     column_errors(losses.cosine_embedding_loss, np.ones(3)),
     column_errors(losses.margin_ranking_loss, np.ones(3)),
     column_errors(losses.bpr_loss),
+    column_errors(losses.listnet_loss),
+    column_errors(losses.triplet_margin_with_distance_loss, np.zeros(3)),
+    Error(
+        losses.triplet_margin_with_distance_loss,
+        (X, X, X),
+        {"distance_function": lambda u, v: (u - v).sum()},
+        ValueError,
+        ("distance_function(anchor, positive)", "()", "(2,)"),
+    ),
+    Error(
+        losses.triplet_margin_with_distance_loss, (X, X, X), {"margin": 0}, ValueError, ("margin",)
+    ),
+    Error(losses.listnet_loss, (EMPTY[:0], EMPTY[:0]), {}, ValueError, ("mean", "nothing")),
+    Error(losses.listnet_loss, (EMPTY.T, EMPTY.T), {}, ValueError, ("(3, 0)", "(N, M)")),
+    Error(losses.listnet_loss, (1.0, 1.0), {}, ValueError, ("()", "(N, M)")),
+    Error(losses.supervised_contrastive_loss, (X, [1]), {}, ValueError, ("(2, 3)", "(1,)")),
+    Error(losses.supervised_contrastive_loss, (Y, Y), {}, ValueError, ("(N, D)", "(2,)")),
+    Error(losses.supervised_contrastive_loss, (X, [0, 1]), {}, ValueError, ("mean", "nothing")),
+    Error(
+        losses.supervised_contrastive_loss,
+        (X, [0, 0]),
+        {"temperature": 0},
+        ValueError,
+        ("temperature", "0"),
+    ),
     column_errors(losses.info_nce_loss),
     column_errors(losses.nt_xent_loss),
     column_errors(losses.clip_loss),

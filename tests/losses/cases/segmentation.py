@@ -7,7 +7,6 @@ from microloss import losses
 
 from .binary import naive_bce_with_logits
 from .classification import logits as logits_and_labels
-from .classification import naive_cross_entropy
 
 EPS = 1e-7
 
@@ -79,30 +78,79 @@ def naive_squared_tversky(p, t, alpha, beta, squared):
     return np.array(wrong / (both + wrong + EPS))
 
 
-def naive_dice_ce(x, target, dice_weight=1.0, ce_weight=1.0):
+def naive_dice_ce(
+    x,
+    target,
+    dice_weight=1.0,
+    ce_weight=1.0,
+    weight=None,
+    ignore_index=-100,
+    include_background=True,
+    ignore_empty=False,
+    batch=False,
+    squared=False,
+):
     p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
-    mask = np.moveaxis(np.eye(x.shape[1])[target], -1, 1)
-    dice = naive_dice(p, mask, axis=tuple(range(2, x.ndim))).mean()
-    return dice_weight * dice + ce_weight * naive_cross_entropy(x, target).mean()
+    classes = x.shape[1]
+    weight = np.ones(classes) if weight is None else weight
+    images = [range(len(x))] if batch else [[n] for n in range(len(x))]
+    dice = []
+    for rows in images:
+        for c in range(0 if include_background else 1, classes):
+            at = [(n, *place) for n in rows for place in np.ndindex(target.shape[1:])]
+            at = [place for place in at if target[place] != ignore_index]
+            mask = np.array([target[place] == c for place in at], float)
+            values = np.array([p[(place[0], c, *place[1:])] for place in at])
+            if mask.any() or not ignore_empty:
+                dice.append(weight[c] * naive_dice(values, mask, squared=squared))
+    ce = [
+        (weight[target[place]], -np.log(p[(place[0], target[place], *place[1:])]))
+        for place in np.ndindex(target.shape)
+        if target[place] != ignore_index
+    ]
+    mean = sum(w * v for w, v in ce) / sum(w for w, _ in ce)
+    return dice_weight * np.mean(dice) + ce_weight * mean
 
 
-def naive_dice_bce(x, t, dice_weight=1.0, bce_weight=1.0):
-    dice = naive_dice(1 / (1 + np.exp(-x)), t)
+def naive_dice_bce(x, t, dice_weight=1.0, bce_weight=1.0, squared=False):
+    dice = naive_dice(1 / (1 + np.exp(-x)), t, squared=squared)
     return dice_weight * dice + bce_weight * naive_bce_with_logits(x, t).mean()
 
 
-def naive_boxes(generalized):
-    def naive(boxes1, boxes2):
+def each_box(apart):
+    """1 - IoU + apart(x, y, x, y of both boxes), box by box."""
+
+    def naive(boxes1, boxes2, eps=0.0):
         values = []
         for (a, b, c, d), (e, f, g, h) in zip(boxes1, boxes2):
             both = max(0, min(c, g) - max(a, e)) * max(0, min(d, h) - max(b, f))
             union = (c - a) * (d - b) + (g - e) * (h - f) - both
-            around = (max(c, g) - min(a, e)) * (max(d, h) - min(b, f))
-            apart = (around - union) / (around + EPS) if generalized else 0
-            values.append(1 - both / (union + EPS) + apart)
+            width, height = max(c, g) - min(a, e), max(d, h) - min(b, f)
+            iou = both / (union + eps)
+            values.append(1 - iou + apart((a, b, c, d), (e, f, g, h), iou, union, width, height))
         return values
 
     return naive
+
+
+def empty_part(one, two, iou, union, width, height):
+    return 1 - union / (width * height)
+
+
+def distance(one, two, iou, union, width, height):
+    (a, b, c, d), (e, f, g, h) = one, two
+    return (((a + c) - (e + g)) ** 2 + ((b + d) - (f + h)) ** 2) / 4 / (width**2 + height**2)
+
+
+def shape(one, two, iou):
+    angle = [np.arctan((c - a) / (d - b)) for a, b, c, d in (one, two)]
+    v = (2 / np.pi * (angle[0] - angle[1])) ** 2
+    return v, v / (1 - iou + v)
+
+
+def distance_and_shape(one, two, iou, *areas):
+    v, a = shape(one, two, iou)
+    return distance(one, two, iou, *areas) + a * v
 
 
 # ---- PyTorch: the formulas of MONAI (with one eps) and of torchvision ----------------------------
@@ -124,7 +172,7 @@ def overlap_in_torch(ratio, axis=None, squared=False, **options):
     return call
 
 
-def dice(both, p, t):
+def dice_parts(both, p, t):
     return 2 * both, p + t
 
 
@@ -145,31 +193,85 @@ def squared_tversky_in_torch(torch, p, t, reduction):
 def dice_ce_in_torch(torch, x, target):
     target = torch.as_tensor(target)
     mask = torch.nn.functional.one_hot(target, x.shape[1]).movedim(-1, 1)
-    return 0.7 * overlap_in_torch(dice, (2, 3))(
+    return 0.7 * overlap_in_torch(dice_parts, (2, 3))(
         torch, torch.softmax(x, 1), mask
     ) + 0.3 * torch.nn.functional.cross_entropy(x, target)
 
 
 def dice_bce_in_torch(torch, x, t):
     bce = torch.nn.functional.binary_cross_entropy_with_logits(x, t)
-    return 0.7 * overlap_in_torch(dice)(torch, torch.sigmoid(x), t) + 0.3 * bce
+    return 0.7 * overlap_in_torch(dice_parts)(torch, torch.sigmoid(x), t) + 0.3 * bce
 
 
-def boxes_in_torch(generalized):
+def boxes_in_torch(apart):
     def call(torch, boxes1, boxes2, reduction):
         low = torch.maximum(boxes1[:, :2], boxes2[:, :2])
         high = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
         both = torch.where((low < high).all(1), (high - low).prod(1), 0)
         area1, area2 = ((b[:, 2:] - b[:, :2]).prod(1) for b in (boxes1, boxes2))
         union = area1 + area2 - both
-        values = 1 - both / (union + EPS)
-        if generalized:
-            low = torch.minimum(boxes1[:, :2], boxes2[:, :2])
-            around = (torch.maximum(boxes1[:, 2:], boxes2[:, 2:]) - low).prod(1)
-            values = values + (around - union) / (around + EPS)
+        low = torch.minimum(boxes1[:, :2], boxes2[:, :2])
+        around = torch.maximum(boxes1[:, 2:], boxes2[:, 2:]) - low
+        values = 1 - both / union + apart(torch, boxes1, boxes2, both / union, union, around)
         return reduced(values, reduction)
 
     return call
+
+
+def no_part_in_torch(*_):
+    return 0
+
+
+def empty_part_in_torch(torch, boxes1, boxes2, iou, union, around):
+    return (around.prod(1) - union) / around.prod(1)
+
+
+def distance_in_torch(torch, boxes1, boxes2, iou, union, around):
+    between = (boxes1[:, :2] + boxes1[:, 2:] - boxes2[:, :2] - boxes2[:, 2:]) / 2
+    return between.square().sum(1) / around.square().sum(1)
+
+
+def distance_and_shape_in_torch(torch, boxes1, boxes2, iou, *areas):
+    sides1, sides2 = (b[:, 2:] - b[:, :2] for b in (boxes1, boxes2))
+    angles = (torch.atan(sides[:, 0] / sides[:, 1]) for sides in (sides2, sides1))
+    v = 4 / torch.pi**2 * (next(angles) - next(angles)) ** 2
+    with torch.no_grad():
+        a = v / (1 - iou + v)
+    return distance_in_torch(torch, boxes1, boxes2, iou, *areas) + a * v
+
+
+MONAI = {
+    "weight": np.array([1.0, 2.0, 0.5]),
+    "include_background": False,
+    "batch": True,
+    "squared": True,
+}
+ALL_OPTIONS = MONAI | {"ignore_index": 2, "ignore_empty": True, "batch": False, "dice_weight": 0.3}
+
+
+def dice_ce_of_monai(torch, x, target):
+    target = torch.as_tensor(target)
+    mask = torch.nn.functional.one_hot(target, x.shape[1]).movedim(-1, 1)
+    weight = torch.as_tensor(MONAI["weight"])
+    dice = overlap_in_torch(dice_parts, (0, 2, 3), squared=True)(
+        torch, torch.softmax(x, 1)[:, 1:], mask[:, 1:], "none"
+    )
+    return (weight[1:] * dice).mean() + torch.nn.functional.cross_entropy(x, target, weight)
+
+
+def complete_with_a_constant_weight(boxes1, boxes2):
+    """The loss as its derivatives see it: the weight of the difference of shapes is a number."""
+    pairs = list(zip(boxes1, boxes2))
+    iou = 1 - losses.box_iou_loss(boxes1, boxes2, reduction="none")
+    a = np.array([shape(one, two, i)[1] for (one, two), i in zip(pairs, iou)])
+
+    def held(boxes1, boxes2, reduction):
+        angles = [np.arctan((b[:, 2] - b[:, 0]) / (b[:, 3] - b[:, 1])) for b in (boxes1, boxes2)]
+        v = (2 / np.pi * (angles[0] - angles[1])) ** 2
+        values = losses.distance_box_iou_loss(boxes1, boxes2, reduction="none") + a * v
+        return values if reduction == "none" else getattr(values, reduction)()
+
+    return held
 
 
 # ---- cases ---------------------------------------------------------------------------------------
@@ -191,7 +293,7 @@ CASES = [
     *(
         mask_case(loss, naive, ratio, name, **options)
         for loss, naive, ratio in (
-            (losses.dice_loss, naive_dice, dice),
+            (losses.dice_loss, naive_dice, dice_parts),
             (losses.iou_loss, naive_iou, iou),
         )
         for name, options in (
@@ -248,14 +350,47 @@ CASES = [
         reductions=(),
         name="default",
     ),
-    Case(losses.box_iou_loss, boxes, naive_boxes(False), wrt=(0, 1), torch=boxes_in_torch(False)),
-    Case(
-        losses.generalized_box_iou_loss,
-        boxes,
-        naive_boxes(True),
-        wrt=(0, 1),
-        torch=boxes_in_torch(True),
+    *(
+        Case(
+            losses.dice_ce_loss,
+            args,
+            naive_dice_ce,
+            kwargs=options,
+            torch=call,
+            reductions=(),
+            name=name,
+        )
+        for name, args, options, call in (
+            ("monai", logits_and_labels(4, 3, 2, 2), MONAI, dice_ce_of_monai),
+            ("ignore", logits_and_labels(4, 3, 2, 2), {"ignore_index": 1}, None),
+            ("empty", logits_and_labels(4, 5, 2, 2), {"ignore_empty": True}, None),
+            ("all-options", logits_and_labels(4, 3, 5), ALL_OPTIONS, None),
+        )
     ),
+    Case(
+        losses.dice_bce_loss,
+        logits_and_mask,
+        naive_dice_bce,
+        wrt=(0, 1),
+        kwargs={"squared": True},
+        reductions=(),
+        name="squared",
+    ),
+    *(
+        Case(loss, boxes, each_box(apart), wrt=(0, 1), torch=boxes_in_torch(in_torch), held=held)
+        for loss, apart, in_torch, held in (
+            (losses.box_iou_loss, lambda *_: 0, no_part_in_torch, None),
+            (losses.generalized_box_iou_loss, empty_part, empty_part_in_torch, None),
+            (losses.distance_box_iou_loss, distance, distance_in_torch, None),
+            (
+                losses.complete_box_iou_loss,
+                distance_and_shape,
+                distance_and_shape_in_torch,
+                complete_with_a_constant_weight,
+            ),
+        )
+    ),
+    Case(losses.box_iou_loss, boxes, each_box(lambda *_: 0), kwargs={"eps": 0.1}, name="eps"),
 ]
 
 EMPTY, FULL, MASK = np.zeros((2, 2)), np.ones((2, 2)), np.eye(2)
@@ -286,10 +421,16 @@ EXTREMES = [
     Extreme(losses.dice_bce_loss, (LOGITS[0], 1 - np.eye(2)), value=10001.0, name="wrong"),
     *(
         Extreme(loss, args, value=value, wrt=(0, 1), name=name)
-        for loss, far in ((losses.box_iou_loss, 1.0), (losses.generalized_box_iou_loss, None))
+        for loss, far in (
+            (losses.box_iou_loss, 1.0),
+            (losses.generalized_box_iou_loss, None),
+            (losses.distance_box_iou_loss, None),
+            (losses.complete_box_iou_loss, None),
+        )
         for args, value, name in (
-            ((ONE_BOX, ONE_BOX), None, "equal"),
-            ((POINT, POINT), None, "points"),
+            ((ONE_BOX, ONE_BOX), 0.0, "equal"),
+            ((ONE_BOX * 1e-4, ONE_BOX * 1e-4), 0.0, "tiny"),
+            ((POINT, POINT), 1.0, "points"),
             ((ONE_BOX, POINT), None, "one-point"),
             ((ONE_BOX, ONE_BOX + 1e4), far, "far"),
             ((np.zeros((0, 4)), np.zeros((0, 4))), 0.0, "none"),
@@ -334,6 +475,17 @@ ERRORS = [
     *errors_of_masks(losses.tversky_loss),
     *errors_of_boxes(losses.box_iou_loss),
     *errors_of_boxes(losses.generalized_box_iou_loss),
+    *errors_of_boxes(losses.distance_box_iou_loss),
+    *errors_of_boxes(losses.complete_box_iou_loss),
+    Error(
+        losses.dice_ce_loss,
+        (PIXELS[:, :1], LABELS * 0),
+        {"include_background": False},
+        ValueError,
+        ("(1, 1, 2)", "include_background=True", "dice_bce_loss"),
+    ),
+    Error(losses.dice_ce_loss, (PIXELS, LABELS), {"weight": [1, 2]}, ValueError, ("(2,)", "(3,)")),
+    Error(losses.dice_ce_loss, (PIXELS, LABELS), {"weight": [1, -2, 1]}, ValueError, ("-2",)),
     Error(losses.tversky_loss, (HALF, HALF), {"alpha": -0.1}, ValueError, ("alpha", "-0.1")),
     Error(losses.tversky_loss, (HALF, HALF), {"beta": -0.1}, ValueError, ("beta", "-0.1")),
     Error(losses.dice_ce_loss, (PIXELS, LABELS + 1), {}, ValueError, ("label 3", "0 to 2")),
