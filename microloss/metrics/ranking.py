@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..losses import check
-from .common import check_count, pair
+from .common import check_count, metric, pair
+
+__all__ = ["mean_average_precision", "mean_reciprocal_rank", "ndcg", "recall_at_k"]
 
 
 def ranking(score, target, k):
@@ -17,22 +19,30 @@ def ranking(score, target, k):
     if hopeless.any():
         raise ValueError(
             f"target holds no relevant candidate for query {np.argmax(hopeless)} "
-            f"({hopeless.sum()} of {len(target)} queries): leave such queries out"
+            f"({hopeless.sum()} of {len(target)} queries); leave such queries out"
         )
     if k is not None:
         check_count("k", k)
     return score, target
 
 
+def ahead_of_the_best(score, target):
+    """For each query, how many irrelevant candidates score as high as the best relevant one."""
+    relevant = target > 0
+    best = np.max(score, axis=1, where=relevant, initial=-np.inf, keepdims=True)
+    return (~relevant & (score >= best)).sum(axis=1)
+
+
+@metric
 def recall_at_k(score, target, *, k: int) -> float:
     """Share of queries that have a relevant candidate among the k with the highest scores.
 
     Formula: mean over queries of [fewer than k irrelevant candidates score as high as the best
-    relevant one].  Ties count against the query, so equal scores for all get 0.  Where each query
+    relevant one]. Ties count against the query, so equal scores for all get 0. Where each query
     has one relevant candidate, this is also the share of relevant candidates found.
 
     Shapes: score (Q, N) and target (Q, N), above 0 where relevant; or (N,) each for one query.
-    Scores may be infinite.  Range: 0 to 1.
+    Scores may be infinite. Range: 0 to 1.
 
     Raises: ValueError for unequal shapes, a query without relevant candidates, k below 1, nan, or
     empty input.
@@ -49,21 +59,71 @@ def recall_at_k(score, target, *, k: int) -> float:
     Reference: Jegou, Douze, Schmid (2011), Product Quantization for Nearest Neighbor Search; Oh
     Song et al. (2016), Deep Metric Learning via Lifted Structured Feature Embedding.
     """
-    score, target = ranking(score, target, k)
-    relevant = target > 0
-    best = np.max(score, axis=1, where=relevant, initial=-np.inf, keepdims=True)
-    return float(np.mean((~relevant & (score >= best)).sum(axis=1) < k))
+    return float(np.mean(ahead_of_the_best(*ranking(score, target, k)) < k))
 
 
+@metric
+def mean_reciprocal_rank(score, target) -> float:
+    """Mean over queries of 1 / (rank of the best relevant candidate).
+
+    Formula: mean of 1 / (1 + number of irrelevant candidates that score as high as the best
+    relevant one). Ties count against the query.
+
+    Shapes: score (Q, N) and target (Q, N), above 0 where relevant; or (N,) each for one query.
+    Scores may be infinite. Range: above 0, to 1.
+
+    Raises: ValueError for unequal shapes, a query without relevant candidates, nan, or empty
+    input.
+
+    >>> mean_reciprocal_rank([[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]], [[1, 0, 0], [0, 1, 1]])
+    0.75
+
+    Reference: Voorhees (1999), The TREC-8 Question Answering Track Report.
+    """
+    return float(np.mean(1 / (1 + ahead_of_the_best(*ranking(score, target, None)))))
+
+
+@metric
+def mean_average_precision(score, target) -> float:
+    """Mean over queries of the average precision: are the relevant candidates ranked first?
+
+    Formula: for each relevant candidate, the share of relevant ones among all that score at least
+    as high; the mean of this over the relevant candidates of a query, then over the queries. (The
+    mAP of object detection is another metric.)
+
+    Shapes: score (Q, N) and target (Q, N), above 0 where relevant; or (N,) each for one query.
+    Scores may be infinite. Range: above 0, to 1.
+
+    Raises: ValueError for unequal shapes, a query without relevant candidates, nan, or empty
+    input.
+
+    >>> round(mean_average_precision([0.9, 0.5, 0.1], [1, 0, 1]), 6)          # (1/1 + 2/3) / 2
+    0.833333
+
+    Reference: Manning, Raghavan, Schuetze (2008), Introduction to Information Retrieval, ch. 8;
+    scikit-learn's label_ranking_average_precision_score.
+    """
+    score, target = ranking(score, target, None)
+
+    def average_precision(score, relevant):
+        thresholds = score[relevant]
+        found = (thresholds >= thresholds[:, None]).sum(axis=1)
+        taken = (score >= thresholds[:, None]).sum(axis=1)
+        return np.mean(found / taken)
+
+    return float(np.mean([average_precision(s, t > 0) for s, t in zip(score, target)]))
+
+
+@metric
 def ndcg(score, target, *, k: int | None = None) -> float:
     """Normalised discounted cumulative gain: are the most relevant candidates ranked first?
 
     Formula: DCG / (DCG of the ideal order), DCG = sum over ranks r = 1..k of gain_r / log2(r + 1);
-    the gain is the target, and candidates of equal score share their mean gain.  The mean over
-    queries.  For the gain 2^relevance - 1, pass 2**target - 1.
+    the gain is the target, and candidates of equal score share their mean gain. The mean over
+    queries. For the gain 2^relevance - 1, pass 2**target - 1.
 
     Shapes: score (Q, N) and target (Q, N), relevance of at least 0; or (N,) each for one query;
-    all ranks for k=None.  Range: 0 to 1.
+    all ranks for k=None. Range: 0 to 1.
 
     Raises: ValueError for unequal shapes, negative relevance, a query without relevant candidates,
     k below 1, nan, or empty input.

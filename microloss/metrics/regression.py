@@ -2,20 +2,31 @@
 
 import numpy as np
 
-from ..functional import to_zero
 from ..losses import l1_loss, quantile_loss
-from .common import pair
+from .common import metric, pair, weighted_mean, weights
+
+__all__ = [
+    "interval_coverage",
+    "mean_absolute_error",
+    "pinball",
+    "r2_score",
+    "root_mean_squared_error",
+]
 
 
-@to_zero
-def r2_score(prediction, target) -> float:
+def mean_over_examples(values, sample_weight):
+    return float(weighted_mean(np.atleast_1d(values), sample_weight).mean())
+
+
+@metric
+def r2_score(prediction, target, *, sample_weight=None) -> float:
     """Share of the target's variance that the prediction explains.
 
-    Formula: 1 - sum((target - prediction)^2) / sum((target - mean(target))^2).  A constant target
+    Formula: 1 - sum((target - prediction)^2) / sum((target - mean(target))^2). A constant target
     has no variance: 1 if it is predicted exactly, else 0.
 
-    Shapes: both (N,), or (N, ...) for several outputs, whose scores are averaged.  Range: 1 is
-    perfect, 0 as good as the mean, negative worse.
+    Shapes: both (N,), or (N, ...) for several outputs, whose scores are averaged; sample_weight
+    (N,). Range: 1 is perfect, 0 as good as the mean, negative worse.
 
     Raises: ValueError for unequal shapes, fewer than two samples, nan or infinite input.
 
@@ -27,18 +38,20 @@ def r2_score(prediction, target) -> float:
     prediction, target = pair("prediction", prediction, target)
     if target.ndim == 0 or len(target) < 2:
         raise ValueError(f"target has shape {target.shape}: variance needs two samples or more")
-    left = ((target - prediction) ** 2).sum(axis=0)
-    total = ((target - target.mean(axis=0)) ** 2).sum(axis=0)
-    same = np.ptp(target, axis=0) == 0  # total may be off 0 by rounding
+    left = weighted_mean((target - prediction) ** 2, sample_weight)
+    total = weighted_mean((target - weighted_mean(target, sample_weight)) ** 2, sample_weight)
+    counted = target[weights(sample_weight, len(target)) > 0]
+    same = np.ptp(counted, axis=0) == 0  # total may differ from 0 by rounding
     return float(np.where(same, left == 0, 1 - left / np.where(same, 1, total)).mean())
 
 
-def mean_absolute_error(prediction, target) -> float:
+@metric
+def mean_absolute_error(prediction, target, *, sample_weight=None) -> float:
     """Mean distance between prediction and target.
 
     Formula: mean(|prediction - target|).
 
-    Shapes: both of one shape, any.  Units: the target's.
+    Shapes: both of one shape, any; sample_weight (N,), over the first axis. Units: the target's.
 
     Raises: ValueError for unequal shapes, nan, infinite or empty input.
 
@@ -47,17 +60,18 @@ def mean_absolute_error(prediction, target) -> float:
 
     Reference: scikit-learn's mean_absolute_error.
     """
-    return float(l1_loss(*pair("prediction", prediction, target)))
+    prediction, target = pair("prediction", prediction, target)
+    return mean_over_examples(l1_loss(prediction, target, reduction="none"), sample_weight)
 
 
-@to_zero
-def root_mean_squared_error(prediction, target) -> float:
+@metric
+def root_mean_squared_error(prediction, target, *, sample_weight=None) -> float:
     """Typical size of an error, large ones weighing more.
 
     Formula: sqrt(mean((prediction - target)^2)).
 
-    Shapes: both (N,), or (N, ...) for several outputs, whose errors are averaged.  Units: the
-    target's.
+    Shapes: both (N,), or (N, ...) for several outputs, whose errors are averaged; sample_weight
+    (N,). Units: the target's.
 
     Raises: ValueError for unequal shapes, nan, infinite or empty input.
 
@@ -67,15 +81,18 @@ def root_mean_squared_error(prediction, target) -> float:
     Reference: scikit-learn's root_mean_squared_error.
     """
     prediction, target = pair("prediction", prediction, target)
-    return float(np.sqrt(((prediction - target) ** 2).mean(axis=0)).mean())
+    squares = np.atleast_1d((prediction - target) ** 2)
+    return float(np.sqrt(weighted_mean(squares, sample_weight)).mean())
 
 
-def pinball(prediction, target, *, quantile: float = 0.5) -> float:
+@metric
+def pinball(prediction, target, *, quantile: float = 0.5, sample_weight=None) -> float:
     """Mean pinball loss of a predicted quantile.
 
     Formula: e = target - prediction; the mean of q e where e >= 0, (q - 1) e where e < 0.
 
-    Shapes: both of one shape, any; quantile q between 0 and 1.  Units: the target's.
+    Shapes: both of one shape, any; quantile q between 0 and 1; sample_weight (N,),
+    over the first axis. Units: the target's.
 
     Raises: ValueError for unequal shapes, a quantile outside of (0, 1), nan, infinite or empty
     input.
@@ -85,15 +102,18 @@ def pinball(prediction, target, *, quantile: float = 0.5) -> float:
 
     Reference: Koenker, Bassett (1978), Regression Quantiles; scikit-learn's mean_pinball_loss.
     """
-    return float(quantile_loss(*pair("prediction", prediction, target), quantile=quantile))
+    prediction, target = pair("prediction", prediction, target)
+    values = quantile_loss(prediction, target, quantile=quantile, reduction="none")
+    return mean_over_examples(values, sample_weight)
 
 
+@metric
 def interval_coverage(lower, upper, target) -> float:
     """Share of targets inside their predicted interval; a 90 % interval should get 0.9.
 
-    Formula: mean(lower <= target <= upper).  An interval whose ends have crossed covers nothing.
+    Formula: mean(lower <= target <= upper). An interval whose ends have crossed covers nothing.
 
-    Shapes: all of one shape, any; the ends may be infinite.  Range: 0 to 1.
+    Shapes: all of one shape, any; the ends may be infinite. Range: 0 to 1.
 
     Raises: ValueError for unequal shapes, nan or empty input, or when lower is above upper in
     every interval.

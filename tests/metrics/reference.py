@@ -1,11 +1,13 @@
-"""scikit-learn's values of the cases: computed live, or read from data/metrics.json."""
+"""Other libraries' values of the cases: computed live, or read from data/metrics.json."""
 
 import importlib
 import json
 from pathlib import Path
 
+import numpy as np
+
 from .cases import FAMILIES
-from .samples import SAMPLES
+from .samples import SAMPLES, filled
 
 KEPT = Path(__file__).parents[1] / "data" / "metrics.json"
 
@@ -20,10 +22,39 @@ CALLS = {
 
 
 def peer_values(peer, sample, options):
-    module, name = peer.split(".")
-    function = getattr(importlib.import_module(f"sklearn.{module}"), name)
     prediction, target = SAMPLES[sample]
-    return function(target, prediction, **options)
+    if peer in OTHER_PEERS:
+        return OTHER_PEERS[peer](prediction, target, **options)
+    module, name = peer.rsplit(".", 1)
+    function = getattr(importlib.import_module(f"sklearn.{module}"), name)
+    return function(target, prediction, **filled(options, sample))
+
+
+def sacrebleu(prediction, target, **options):
+    import sacrebleu
+
+    references = [[" ".join(r) for r in nth] for nth in zip(*target)]
+    texts = [" ".join(words) for words in prediction]
+    bleu = sacrebleu.BLEU(tokenize="none", force=True, **options)
+    return bleu.corpus_score(texts, references).score / 100
+
+
+def rouge(prediction, target, kind):
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer([kind])
+    first = [" ".join(references[0]) for references in target]
+    texts = [" ".join(words) for words in prediction]
+    return np.array([scorer.score(t, p)[kind].fmeasure for t, p in zip(first, texts)])
+
+
+def purity(prediction, target):
+    from sklearn.metrics.cluster import contingency_matrix
+
+    return contingency_matrix(target, prediction).max(axis=0).sum() / len(target)
+
+
+OTHER_PEERS = {"sacrebleu": sacrebleu, "rouge": rouge, "purity": purity}
 
 
 def kept_values() -> dict:

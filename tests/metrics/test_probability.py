@@ -111,10 +111,32 @@ def test_perplexity_of_the_impossible_is_infinite():
     [
         ([0, -100], {}, "target holds the label -100"),
         ([0, 3], {}, "target holds the label 3"),
-        ([0], {}, r"target has shape \(1,\)"),
+        ([0], {}, r"target must have shape \(2,\), and it has \(1,\)"),
         ([0, 0], {"ignore_index": 0}, "nothing to average"),
     ],
 )
 def test_perplexity_errors(target, options, message):
     with pytest.raises(ValueError, match=message):
         perplexity(np.zeros((2, 3)), target, **options)
+
+
+def test_perplexity_takes_pytorch_axis():
+    rng = np.random.default_rng(0)
+    logits, target = rng.standard_normal((2, 4, 3)), rng.integers(0, 4, (2, 3))
+    x = ml.Tensor(logits, requires_grad=True)
+    value = perplexity(x, target, axis=1)
+    assert value.item() == pytest.approx(perplexity(logits.transpose(0, 2, 1), target), rel=1e-14)
+    value.backward()
+    [gradient] = ml.grad(losses.cross_entropy(x, target), [x])
+    expected = value.data * gradient
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-12)
+
+
+def test_perplexity_takes_labels_as_floats():
+    logits = np.zeros((2, 3))
+    for target in ([0.0, 2.0], ml.Tensor([0, 2])):
+        assert perplexity(logits, target) == pytest.approx(3)
+
+
+def test_nan_where_no_token_counts_is_ignored():
+    assert perplexity([[0.0, 0.0], [np.nan, 0.0]], [0, -1], ignore_index=-1) == pytest.approx(2)

@@ -1,5 +1,23 @@
 """What is known of each metric, by family."""
 
-from . import classification, curves, probability, ranking, regression, segmentation, sequence
+from . import (
+    classification,
+    clustering,
+    curves,
+    probability,
+    ranking,
+    regression,
+    segmentation,
+    sequence,
+)
 
-FAMILIES = [classification, curves, probability, ranking, regression, segmentation, sequence]
+FAMILIES = [
+    classification,
+    clustering,
+    curves,
+    probability,
+    ranking,
+    regression,
+    segmentation,
+    sequence,
+]

@@ -4,9 +4,11 @@ import numpy as np
 
 from microloss import metrics
 
-from ..samples import REAL, same
+from ..samples import REAL, WEIGHED, same
 
 BY_HAND = [
+    (metrics.mean_absolute_error, ([1, 5], [2, 2]), {"sample_weight": [3, 1]}, (3 * 1 + 3) / 4),
+    (metrics.mean_absolute_error, (1.0, 3.0), {}, 2),
     # squares left 1 + 1, about the mean 1 + 0 + 1
     (metrics.r2_score, ([1, 3, 4], [1, 2, 3]), {}, 1 - 2 / 2),
     (metrics.r2_score, ([[1, 3], [2, 3]], [[1, 3], [2, 4]]), {}, (1 + (1 - 1 / 0.5)) / 2),
@@ -27,6 +29,13 @@ BY_HAND = [
 ]
 
 PEERS = [
+    ("r2_score", "metrics.r2_score", REAL, *same(**WEIGHED)),
+    ("mean_absolute_error", "metrics.mean_absolute_error", REAL, *same(**WEIGHED)),
+    ("root_mean_squared_error", "metrics.root_mean_squared_error", REAL, *same(**WEIGHED)),
+    (
+        "pinball", "metrics.mean_pinball_loss", REAL,
+        {"quantile": 0.9} | WEIGHED, {"alpha": 0.9} | WEIGHED,
+    ),
     ("r2_score", "metrics.r2_score", REAL, *same()),
     ("mean_absolute_error", "metrics.mean_absolute_error", REAL, *same()),
     ("root_mean_squared_error", "metrics.root_mean_squared_error", REAL, *same()),

@@ -10,6 +10,15 @@ CAT = ["the", "cat", "is", "on", "the", "mat"]
 CAT_SAT = ["the", "cat", "sat", "on", "the", "mat"]
 
 BY_HAND = [
+    # one replaced; two missing, of 6 + 3 words
+    (metrics.word_error_rate, ([CAT, ["a"]], [CAT_SAT, list("abc")]), {}, 3 / 9),
+    (metrics.word_error_rate, ([list("abc")], [["a"]]), {}, 2),
+    (metrics.rouge_n, (CAT, CAT_SAT), {"n": 1}, 5 / 6),
+    (metrics.rouge_n, (CAT, CAT_SAT), {"n": 2}, 3 / 5),
+    (metrics.rouge_n, (["the"] * 3, CAT), {"n": 1}, 2 * 2 / 9),  # "the" counts twice
+    # 2 words are too short for n-grams of 3 and 4; both words and the pair match
+    (metrics.bleu, ([["a", "b"]], [[["a", "b"]]]), {"effective_order": True}, 1),
+    (metrics.bleu, ([["a", "b"]], [[["a", "b"]]]), {}, 0),
     (metrics.edit_distance, ("flaw", "lawn"), {}, 2),  # f away, n added
     (metrics.edit_distance, ([], [1, 2]), {}, 2),
     # "the cat on the mat" is common
@@ -39,9 +48,31 @@ BY_HAND = [
     ),
 ]
 
-PEERS = []
+PEERS = [
+    *(
+        (
+            "bleu", "sacrebleu", ["texts", "short texts"],
+            {"max_n": n, "smooth": smooth, "effective_order": effective},
+            {
+                "max_ngram_order": n, "effective_order": effective,
+                "smooth_method": "add-k" if smooth else "none",
+                "smooth_value": 1 if smooth else None,
+            },
+        )
+        for n in (1, 2, 4) for smooth in (False, True) for effective in (False, True)
+    ),
+    *(("rouge_n", "rouge", ["texts"], {"n": n}, {"kind": f"rouge{n}"}) for n in (1, 2)),
+    ("rouge_l", "rouge", ["texts"], {}, {"kind": "rougeL"}),
+]  # fmt: skip
 
 ERRORS = [
+    (metrics.word_error_rate, (["the cat"], [CAT]), {}, r"prediction\[0\] is the string"),
+    (metrics.word_error_rate, ([CAT], ["the cat"]), {}, r"target\[0\] is the string"),
+    (metrics.word_error_rate, ([CAT], [CAT, CAT]), {}, "target 2"),
+    (metrics.word_error_rate, ([CAT], [[]]), {}, "no words"),
+    (metrics.rouge_n, ("the cat", CAT), {"n": 1}, "prediction is the string"),
+    (metrics.rouge_n, (["yes"], ["yes"]), {"n": 2}, "n=2"),
+    (metrics.rouge_n, (CAT, CAT), {"n": 0}, "n must be"),
     (metrics.edit_distance, (3, "abc"), {}, "prediction must be a sequence"),
     (metrics.edit_distance, ("abc", np.array(3)), {}, "target must be a sequence"),
     (metrics.rouge_l, ("the cat", ["the"]), {}, "prediction is the string 'the cat'.*split"),
@@ -49,7 +80,7 @@ ERRORS = [
     (metrics.bleu, ("the cat", [["the"]]), {}, "prediction is the string"),
     (metrics.bleu, (["the cat"], [[CAT]]), {}, r"prediction\[0\] is the string"),
     (metrics.bleu, ([CAT], [CAT]), {}, r"target\[0\]\[0\] is the string 'the'"),
-    (metrics.bleu, ([CAT], [CAT, CAT]), {}, "1 sentences, target references for 2"),
+    (metrics.bleu, ([CAT], [CAT, CAT]), {}, "1 sentences, target 2; .*list of references"),
     (metrics.bleu, ([], []), {}, "0 sentences"),
     (metrics.bleu, ([CAT], [[]]), {}, r"target\[0\] is empty"),
     (metrics.bleu, ([CAT], [[CAT]]), {"max_n": 0}, "max_n"),
