@@ -16,8 +16,11 @@ __all__ = ["bleu", "edit_distance", "rouge_l", "rouge_n", "word_error_rate"]
 
 def sequence(name, x):
     """The elements of a string, a list or a row of numbers, as a list."""
+    x = values_of(x)
+    if isinstance(x, np.ndarray) and not (type(x) is np.ndarray and x.dtype.kind == "U"):
+        x = real(x, name)
     try:
-        return list(real(values_of(x), name).tolist() if hasattr(x, "shape") else x)
+        return list(x.tolist() if isinstance(x, np.ndarray) else x)
     except TypeError:
         raise TypeError(f"{name} must be a sequence, got {x!r:.60}") from None
 

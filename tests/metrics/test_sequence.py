@@ -58,3 +58,16 @@ def test_a_reference_more_never_hurts():
 
 def test_edit_distance_of_tensors():
     assert metrics.edit_distance(ml.Tensor([1.0, 2.0]), [1, 3, 2]) == 1
+
+
+def test_words_may_stand_in_an_array():
+    assert metrics.edit_distance(np.array(["a", "b"]), ["a", "c"]) == 1
+    assert metrics.rouge_n(np.array(CAT), CAT_SAT, n=1) == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_word_error_rate_is_the_mean_distance_for_each_word(seed):
+    pairs = [words(10 * seed + i)[:2] for i in range(4)]
+    expected = sum(slow_distance(a, b) for a, b in pairs) / sum(len(b) for _, b in pairs)
+    rate = metrics.word_error_rate([a for a, _ in pairs], [b for _, b in pairs])
+    assert rate == pytest.approx(expected, rel=1e-14)
