@@ -1,10 +1,11 @@
 """The surface that a loss forms over the parameters: slices, curvature, critical points, pictures.
 
 `loss` is everywhere a function without arguments that computes the loss at the parameters' present
-values; every function here puts the parameters back as it found them, unless it says otherwise.
+values. `params` is a Tensor or an iterable of leaf Tensors, such as model.parameters(). Every
+function here puts the parameters back as it found them, unless it says otherwise.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from .curvature import Curvature, assign, flatten, lanczos
 from .engine.modes import no_grad
 from .engine.tensor import Tensor
+from .parameters import parameter_list
+from .randomness import Random, generator
 
 __all__ = [
     "CriticalPoint", "classify", "eigenvalues", "extreme_eigenvalues", "find_critical_point",
@@ -20,19 +23,24 @@ __all__ = [
 ]  # fmt: skip
 
 Loss = Callable[[], Tensor]
+Params = Tensor | Iterable[Tensor]
 
 
 # ---- slices --------------------------------------------------------------------------------------
 
 
 def random_direction(
-    params: Sequence[Tensor], *, rng: np.random.Generator, normalize: str | None = "filter"
+    params: Params, *, rng: Random, normalize: str | None = "filter"
 ) -> np.ndarray:
     """A Gaussian direction in parameter space, as one vector.
 
     normalize="filter" gives the weights of each unit (each row of a matrix) the length that this
     row has in the network, and leaves biases alone (0), so that slices of networks of different
     scale can be compared; None takes the Gaussian as it is.
+
+    rng : a NumPy Generator or a seed.
+    Raises: ValueError where every number of the direction would be 0: no matrix among the
+    parameters, or only zeros in them.
 
     >>> w = Tensor([[3.0, 4.0], [0.0, 2.0]], requires_grad=True)
     >>> d = random_direction([w], rng=np.random.default_rng(0)).reshape(2, 2)
@@ -44,9 +52,16 @@ def random_direction(
     """
     if normalize not in ("filter", None):
         raise ValueError(f'normalize is "filter" or None, got {normalize!r}')
+    params = parameter_list(params)
+    rng = generator(rng, "random_direction")
     parts = [rng.standard_normal(p.shape) for p in params]
     if normalize == "filter":
         parts = [_like_rows_of(p.data, part) for p, part in zip(params, parts)]
+        if not any(part.any() for part in parts):
+            raise ValueError(
+                "the direction would be 0, and every slice along it flat: the filter normalisation "
+                "keeps biases, scalars and rows of zeros at 0; pass normalize=None"
+            )
     return flatten(parts)
 
 
@@ -58,35 +73,45 @@ def _like_rows_of(weights, part):
     return part * (norms[0] / norms[1])
 
 
-def slice_line(
-    loss: Loss, params: Sequence[Tensor], direction: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
-    """The loss at p + step * direction for each of the steps.  Shapes: direction (n,), as flat.
+def slice_line(loss: Loss, params: Params, direction: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The loss at p + step * direction for each of the steps.
+
+    Shapes: direction (n,), one number for each parameter; result as steps.
 
     >>> w = Tensor([1.0], requires_grad=True)
     >>> slice_line(lambda: (w * w).sum(), [w], np.ones(1), np.array([-1.0, 0.0, 1.0]))
     array([0., 1., 4.])
     """
-    return plane(loss, params, direction, np.zeros_like(direction), steps, np.zeros(1))[0]
+    return plane(loss, params, direction, np.zeros(np.shape(direction)), steps, np.zeros(1))[0]
 
 
 def plane(
     loss: Loss,
-    params: Sequence[Tensor],
+    params: Params,
     direction1: np.ndarray,
     direction2: np.ndarray,
     xs: np.ndarray,
     ys: np.ndarray,
 ) -> np.ndarray:
-    """The loss at p + x direction1 + y direction2.  Shape: (len(ys), len(xs)), as contour() likes.
+    """The loss at p + x direction1 + y direction2. Shape: (len(ys), len(xs)), as contour() likes.
 
-    Raises ValueError for directions that do not have one number for each parameter.
+    Raises: ValueError for directions that do not have one number for each parameter.
+
+    >>> w = Tensor([1.0, 1.0], requires_grad=True)
+    >>> plane(lambda: w[0] * w[1], w, np.array([1.0, 0.0]), np.array([0.0, 1.0]), [0, 1, 2], [0, 9])
+    array([[ 1.,  2.,  3.],
+           [10., 20., 30.]])
     """
+    _check_loss(loss)
+    params = parameter_list(params)
     centre = flatten(params)
+    xs, ys = np.atleast_1d(xs), np.atleast_1d(ys)
+    direction1, direction2 = np.asarray(direction1), np.asarray(direction2)
     for name, direction in (("direction1", direction1), ("direction2", direction2)):
         if np.shape(direction) != centre.shape:
             raise ValueError(
-                f"{name} has shape {np.shape(direction)}, there are {centre.size} parameters"
+                f"{name} has shape {np.shape(direction)}; it must be {centre.shape}, one number "
+                "for each parameter"
             )
     heights = np.empty((len(ys), len(xs)))
     try:
@@ -94,60 +119,84 @@ def plane(
             for i, y in enumerate(ys):
                 for j, x in enumerate(xs):
                     assign(params, centre + x * direction1 + y * direction2)
-                    heights[i, j] = loss().item()
+                    heights[i, j] = float(loss())
     finally:
         assign(params, centre)
     return heights
 
 
+def _check_loss(loss):
+    if not callable(loss):
+        raise TypeError(
+            "loss must be a function without arguments that computes the loss anew, such as "
+            f"lambda: mse_loss(model(X), y); got {loss!r:.60}"
+        )
+
+
 # ---- curvature -----------------------------------------------------------------------------------
 
 
-def eigenvalues(loss: Loss, params: Sequence[Tensor]) -> np.ndarray:
+def _curvature(loss, params):
+    _check_loss(loss)
+    return Curvature(loss(), params)
+
+
+def eigenvalues(loss: Loss, params: Params) -> np.ndarray:
     """All eigenvalues of the loss's Hessian, rising; for up to about a thousand parameters.
 
     >>> w = Tensor([1.0, 1.0], requires_grad=True)
     >>> eigenvalues(lambda: w[0] ** 2 - 3 * w[1] ** 2, [w])
     array([-6.,  2.])
     """
-    return Curvature(loss(), params).eigenvalues()
+    return _curvature(loss, params).eigenvalues()
 
 
 def extreme_eigenvalues(
     loss: Loss,
-    params: Sequence[Tensor],
+    params: Params,
     k: int = 1,
     *,
-    rng: np.random.Generator,
+    rng: Random,
     steps: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k smallest and the k largest eigenvalues, by Lanczos on Hessian-vector products.
 
-    steps : size of the Krylov space, by default 20 + 4 k; more steps make them more exact.
+    Starts from k random vectors, because one vector finds a repeated eigenvalue only once.
+
+    rng : a NumPy Generator or a seed.
+    steps : size of the Krylov space, by default 24 k; more steps make the values more exact.
 
     >>> w = Tensor([1.0, 1.0, 1.0], requires_grad=True)
     >>> loss = lambda: (w**2 * [1.0, -2.0, 5.0]).sum()
-    >>> low, high = extreme_eigenvalues(loss, [w], rng=np.random.default_rng(0))
+    >>> low, high = extreme_eigenvalues(loss, [w], rng=0)
     >>> low.round(6), high.round(6)
     (array([-4.]), array([10.]))
     """
-    curvature = Curvature(loss(), params)
-    start = rng.standard_normal(curvature.n)
-    _, T = lanczos(curvature.product, start, steps or 20 + 4 * k)
+    curvature = _curvature(loss, params)
+    if not 1 <= k <= curvature.n:
+        raise ValueError(f"k must be from 1 to the number of parameters, {curvature.n}, got {k!r}")
+    steps = 24 * k if steps is None else steps
+    if steps < k:
+        raise ValueError(f"steps must be at least k = {k}, got {steps!r}")
+    start = generator(rng, "extreme_eigenvalues").standard_normal((curvature.n, k))
+    _, T = lanczos(curvature.product, start, steps)
     values = np.linalg.eigvalsh(T)
     return values[:k], values[-k:]
 
 
-def sharpness(loss: Loss, params: Sequence[Tensor], *, rho: float = 0.05) -> float:
+def sharpness(loss: Loss, params: Params, *, rho: float = 0.05) -> float:
     """How much the loss rises at distance rho along its gradient: L(p + rho g/|g|) - L(p).
 
     Reference: Foret, Kleiner, Mobahi, Neyshabur (2021), Sharpness-aware minimization.
     """
-    value = loss()
-    g = Curvature(value, params).gradient
+    if not (rho >= 0 and np.isfinite(rho)):
+        raise ValueError(f"rho must be a distance of at least 0, got {rho!r}")
+    params = parameter_list(params)
+    g = _curvature(loss, params).gradient
     norm = np.linalg.norm(g)
     direction = g / norm if norm > 0 else g
-    return float(slice_line(loss, params, direction, np.array([rho]))[0] - value.item())
+    here, there = slice_line(loss, params, direction, np.array([0, rho]))
+    return float(there - here)
 
 
 # ---- critical points -----------------------------------------------------------------------------
@@ -169,17 +218,18 @@ class CriticalPoint:
     gradient_norm: float
 
 
-def classify(loss: Loss, params: Sequence[Tensor], *, tolerance: float = 1e-6) -> CriticalPoint:
-    """What kind of critical point the parameters are at, by the signs of the Hessian's eigenvalues.
+def classify(loss: Loss, params: Params, *, tolerance: float = 1e-6) -> CriticalPoint:
+    """The kind of the critical point at the parameters, by the signs of the Hessian's eigenvalues.
 
-    Eigenvalues within `tolerance` of 0, relative to the largest, count as flat.  Look at
-    `gradient_norm` to see whether it is a critical point at all.
+    Eigenvalues within `tolerance` of 0, relative to the largest, count as flat. `gradient_norm`
+    tells whether it is a critical point at all.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> point = classify(lambda: w[0] ** 2 - w[1] ** 2, [w])
     >>> point.kind, point.index
     ('saddle', 0.5)
     """
+    _check_loss(loss)
     value = loss()
     curvature = Curvature(value, params)
     spectrum = curvature.eigenvalues()
@@ -201,13 +251,13 @@ def classify(loss: Loss, params: Sequence[Tensor], *, tolerance: float = 1e-6) -
 
 
 def find_critical_point(
-    loss: Loss, params: Sequence[Tensor], *, steps: int = 100, tolerance: float = 1e-8
+    loss: Loss, params: Params, *, steps: int = 100, tolerance: float = 1e-8
 ) -> float:
-    """Move the parameters to a nearby critical point of any kind; returns the gradient's norm.
+    """Move the parameters to a nearby critical point of any kind; return the gradient's norm.
 
     Minimises |g|^2 / 2, whose gradient is H g, by damped Newton steps -(H^2 + m)^-1 H g (Levenberg,
     Marquardt): the minima, maxima and saddles of the loss are all minima of |g|^2.  The exact
-    Hessian is used, so this is for small networks.  The parameters stay where it ends.
+    Hessian is used, so this is for small networks. The parameters stay where the search ends.
 
     >>> w = Tensor([0.5, 0.3], requires_grad=True)
     >>> norm = find_critical_point(lambda: w[0] ** 2 - w[1] ** 2 + w[1] ** 4, [w])
@@ -215,8 +265,9 @@ def find_critical_point(
     True
     """
     damping = 1e-3
+    params = parameter_list(params)
     point = flatten(params)
-    curvature = Curvature(loss(), params)
+    curvature = _curvature(loss, params)
     g, H = curvature.gradient, curvature.matrix()
     for _ in range(steps):
         norm = np.linalg.norm(g)

@@ -47,7 +47,7 @@ def test_product_is_a_column_combination(network):
     c = curvature.Curvature(loss(), params)
     v = np.random.default_rng(3).standard_normal(c.n)
     np.testing.assert_allclose(c.product(v), c.matrix() @ v, rtol=1e-10, atol=1e-13)
-    with pytest.raises(ValueError, match="parameters"):
+    with pytest.raises(ValueError, match=r"must be \(31,\)"):
         c.product(v[1:])
 
 
@@ -80,6 +80,89 @@ def test_extreme_eigenvalues_of_a_network(network):
         loss, params, 2, rng=np.random.default_rng(0), steps=everything.size
     )
     np.testing.assert_allclose([*low, *high], everything[[0, 1, -2, -1]], rtol=1e-8)
+
+
+def test_repeated_eigenvalues_are_found_as_often_as_they_occur():
+    A = symmetric(np.array([3.0, 3.0, 3.0, *[0.0] * 7]))
+    params, loss = quadratic(A, np.ones(10))
+    low, high = landscape.extreme_eigenvalues(loss, params, 3, rng=0)
+    np.testing.assert_allclose(low, [0, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(high, [3, 3, 3], rtol=1e-12)
+    A = symmetric(np.concatenate([[-9.0, -9.0], np.linspace(-1, 1, 60), [20.0, 20.0]]))
+    low, high = landscape.extreme_eigenvalues(*quadratic(A, np.ones(64))[::-1], 3, rng=0)
+    np.testing.assert_allclose(low, [-9, -9, -1], atol=1e-3)
+    np.testing.assert_allclose(high, [1, 20, 20], atol=1e-3)
+    np.testing.assert_allclose([*low[:2], *high[1:]], [-9, -9, 20, 20], rtol=1e-10)
+
+
+def test_all_functions_take_a_tensor_a_list_or_a_generator_and_refuse_what_is_no_parameter():
+    w = ml.Tensor([[1.0, 2.0]], requires_grad=True)
+    loss = lambda: (w**3).sum()
+    d, rng = np.array([1.0, 0.0]), np.random.default_rng
+    calls = {
+        "Curvature": lambda p: curvature.Curvature(loss(), p).gradient,
+        "eigenvalues": lambda p: landscape.eigenvalues(loss, p),
+        "extreme_eigenvalues": lambda p: landscape.extreme_eigenvalues(loss, p, rng=rng(0)),
+        "sharpness": lambda p: landscape.sharpness(loss, p),
+        "classify": lambda p: landscape.classify(loss, p).eigenvalues,
+        "plane": lambda p: landscape.plane(loss, p, d, d, [0, 1], [0, 1]),
+        "slice_line": lambda p: landscape.slice_line(loss, p, d, [0, 1]),
+        "random_direction": lambda p: landscape.random_direction(p, rng=rng(0)),
+        "find_critical_point": lambda p: landscape.find_critical_point(loss, p, steps=0),
+    }
+    for name, call in calls.items():
+        expected = call([w])
+        assert np.shape(expected) != (0,), name
+        for given in (w, (w,), (p for p in [w])):
+            np.testing.assert_array_equal(call(given), expected, err_msg=name)
+        with pytest.raises(ValueError, match="empty"):
+            call([])
+        with pytest.raises(ValueError, match="computed by multiply"):
+            call([w * 2])
+        with pytest.raises(TypeError, match="must be a Tensor"):
+            call([w.data])
+        with pytest.raises(TypeError, match=r"pass its \.parameters"):
+            call(nn.MLP(1, 1, rng=0))
+
+
+def test_curvature_is_never_silently_zero(network):
+    params, loss = network
+    with pytest.raises(ValueError, match="none of the params"):
+        landscape.eigenvalues(loss, nn.MLP(2, 2, rng=0).parameters())
+    params[1].requires_grad = False
+    with pytest.raises(ValueError, match=r"params\[1\] is frozen"):
+        landscape.classify(loss, params)
+    for call in (landscape.eigenvalues, landscape.classify, landscape.sharpness):
+        with pytest.raises(TypeError, match="function without arguments"):
+            call(loss(), params)
+    with pytest.raises(TypeError, match="the loss must be a Tensor, got 1"):
+        landscape.eigenvalues(lambda: 1.0, params[0])
+    w = ml.Tensor([0.0], requires_grad=True)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="not finite"):
+        landscape.eigenvalues(lambda: np.sqrt(w).sum(), w)
+
+
+def test_directions_that_would_be_zero_are_refused():
+    b = ml.Tensor([1.0, 2.0], requires_grad=True)
+    zeros = ml.Tensor(np.zeros((2, 2)), requires_grad=True)
+    for params in ([b], [zeros], [ml.Tensor(1.0, requires_grad=True), zeros, b]):
+        with pytest.raises(ValueError, match="normalize=None"):
+            landscape.random_direction(params, rng=0)
+        assert landscape.random_direction(params, rng=0, normalize=None).all()
+    with pytest.raises(TypeError, match="rng must be a seed"):
+        landscape.random_direction([b], rng=None)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [({"k": 0}, "k must be"), ({"k": 4}, "k must be .* 3, got 4"), ({"k": 3, "steps": 2}, "steps")],
+)
+def test_bounds_of_extreme_eigenvalues(options, words):
+    params, loss = quadratic(np.eye(3), np.ones(3))
+    with pytest.raises(ValueError, match=words):
+        landscape.extreme_eigenvalues(loss, params, rng=0, **options)
+    with pytest.raises(ValueError, match="rho"):
+        landscape.sharpness(loss, params, rho=np.nan)
 
 
 def test_slices_put_the_parameters_back(network):
