@@ -126,7 +126,7 @@ SCHEDULES = {
     "plateau": partial(optim.ReduceLROnPlateau, factor=0.3, patience=25),
     "warm restarts": partial(optim.CosineAnnealingWarmRestarts, T_0=100),
     "cosine": partial(optim.CosineAnnealingLR, T_max=STEPS),
-    "warm-up, cosine": partial(optim.OneCycleLR, max_lr=PEAK, total_steps=STEPS + 1),
+    "warm-up, cosine": partial(optim.OneCycleLR, max_lr=PEAK, total_steps=STEPS),
 }
 scheduled = {name: Run(PEAK, schedule) for name, schedule in SCHEDULES.items()}
 table(["", "loss at the end"], [[name, f"{run.end:.3f}"] for name, run in scheduled.items()])

@@ -7,10 +7,13 @@ from .optimizer import Optimizer
 from .saddle_free import SaddleFreeNewton
 from .sam import SAM
 from .schedules import (
+    ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
     ExponentialLR,
+    LambdaLR,
     LinearLR,
+    MultiStepLR,
     OneCycleLR,
     ReduceLROnPlateau,
     SequentialLR,
@@ -19,8 +22,8 @@ from .schedules import (
 from .sgd import SGD
 
 __all__ = [
-    "EMA", "SAM", "SGD", "SWA", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts", "ExponentialLR", "LinearLR", "OneCycleLR", "Optimizer",
-    "RMSprop", "ReduceLROnPlateau", "SaddleFreeNewton", "SequentialLR", "StepLR", "clip_grad_norm_",
-    "clip_grad_value_",
+    "EMA", "SAM", "SGD", "SWA", "Adagrad", "Adam", "AdamW", "ConstantLR", "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR",
+    "OneCycleLR", "Optimizer", "RMSprop", "ReduceLROnPlateau", "SaddleFreeNewton", "SequentialLR",
+    "StepLR", "clip_grad_norm_", "clip_grad_value_",
 ]  # fmt: skip

@@ -44,9 +44,10 @@ class Adagrad(Optimizer):
     ):
         super().__init__(params, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
 
+    def slots(self, group):
+        return "step", "sum"
+
     def update(self, data, grad, state, group, lr):
-        if not state:
-            state.update(step=0, sum=np.zeros_like(data))
         state["step"] += 1
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * data
@@ -89,8 +90,6 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ):
-        if not 0 <= alpha < 1:
-            raise ValueError(f"alpha must be in [0, 1), got {alpha!r}")
         super().__init__(
             params,
             lr=lr,
@@ -101,13 +100,14 @@ class RMSprop(Optimizer):
             centered=centered,
         )
 
+    def slots(self, group):
+        return (
+            "square",
+            *(["mean"] if group["centered"] else []),
+            *(["velocity"] if group["momentum"] else []),
+        )
+
     def update(self, data, grad, state, group, lr):
-        if not state:
-            state.update(square=np.zeros_like(data))
-            if group["centered"]:
-                state.update(mean=np.zeros_like(data))
-            if group["momentum"]:
-                state.update(velocity=np.zeros_like(data))
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * data
         scratch = squared(grad, data)
@@ -115,7 +115,8 @@ class RMSprop(Optimizer):
         root = state["square"]
         if group["centered"]:
             moving_average(state["mean"], 1 - group["alpha"], grad, scratch)
-            root = root - state["mean"] * state["mean"]
+            # a variance, which rounding can bring below 0 when the gradient stays the same
+            root = np.maximum(root - state["mean"] * state["mean"], 0)
         np.sqrt(root, out=scratch)
         scratch += group["eps"]
         np.divide(grad, scratch, out=scratch)
@@ -135,6 +136,7 @@ class Adam(Optimizer):
     Formula: m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
     p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
     weight_decay adds weight_decay p to g, so that it is scaled like a gradient; AdamW does not.
+    amsgrad divides by the root of the largest v so far.
 
     >>> from microloss import Tensor
     >>> p = Tensor([1.0, 1.0], requires_grad=True)
@@ -144,7 +146,8 @@ class Adam(Optimizer):
     >>> p.data.round(6)
     array([0.9, 0.9])
 
-    Reference: Kingma, Ba (2015), Adam: a method for stochastic optimization; PyTorch's Adam.
+    Reference: Kingma, Ba (2015), Adam: a method for stochastic optimization; Reddi, Kale, Kumar
+    (2018), On the convergence of Adam and beyond, for `amsgrad`; PyTorch's Adam.
     """
 
     def __init__(
@@ -155,10 +158,14 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ):
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas must be in [0, 1), got {betas!r}")
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(
+            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+        )
+
+    def slots(self, group):
+        return ("step", "mean", "square", *(["highest"] if group["amsgrad"] else []))
 
     def update(self, data, grad, state, group, lr):
         if group["weight_decay"]:
@@ -166,16 +173,17 @@ class Adam(Optimizer):
         self.adapt(data, grad, state, group, lr)
 
     def adapt(self, data, grad, state, group, lr):
-        if not state:
-            state.update(step=0, mean=np.zeros_like(data), square=np.zeros_like(data))
         state["step"] += 1
         beta1, beta2 = group["betas"]
         unbias = np.sqrt(1 - beta2 ** state["step"])
         scratch = squared(grad, data)
         moving_average(state["square"], 1 - beta2, scratch, scratch)
         moving_average(state["mean"], 1 - beta1, grad, scratch)
+        square = state["square"]
+        if group["amsgrad"]:
+            square = np.maximum(state["highest"], square, out=state["highest"])
         # sqrt(v / (1 - b2^t)) + eps, times the root of the denominator, which lr takes back
-        np.sqrt(state["square"], out=scratch)
+        np.sqrt(square, out=scratch)
         scratch += group["eps"] * unbias
         np.divide(state["mean"], scratch, out=scratch)
         scratch *= lr * (unbias / (1 - beta1 ** state["step"]))
@@ -206,8 +214,11 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ):
-        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(
+            params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+        )
 
     def update(self, data, grad, state, group, lr):
         data *= 1 - lr * group["weight_decay"]

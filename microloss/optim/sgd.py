@@ -34,11 +34,6 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError(
-                "nesterov=True looks ahead along the momentum: it needs momentum > 0 "
-                "and dampening = 0"
-            )
         super().__init__(
             params,
             lr=lr,
@@ -48,16 +43,31 @@ class SGD(Optimizer):
             nesterov=nesterov,
         )
 
+    def checked(self, options):
+        options = super().checked(options)
+        if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
+            raise ValueError(
+                "nesterov=True looks ahead along the momentum: it needs momentum > 0 "
+                f"and dampening = 0, got {options['momentum']} and {options['dampening']}"
+            )
+        return options
+
+    def slots(self, group):
+        return ("velocity",) if group["momentum"] else ()
+
+    def start(self, name, data):
+        return None  # the first velocity is the first gradient
+
     def update(self, data, grad, state, group, lr):
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * data
         momentum = group["momentum"]
         if momentum:
-            if "velocity" not in state:
+            velocity = state["velocity"]
+            if velocity is None:
                 # an array, also of a single number: a NumPy scalar would not change in place
-                velocity = state["velocity"] = np.array(grad)
+                velocity = state["velocity"] = np.array(grad, data.dtype)
             else:
-                velocity = state["velocity"]
                 velocity *= momentum
                 velocity += (1 - group["dampening"]) * grad if group["dampening"] else grad
             grad = grad + momentum * velocity if group["nesterov"] else velocity
