@@ -1,62 +1,77 @@
 """Lesson 2. Backpropagation
 
 Backpropagation tells how fast the loss changes with each parameter of a network: for all of them at
-once, exactly, and for the price of a few evaluations of the loss. In lesson 1, backward() knew it
-of two parameters; a network has millions, and training asks again at every step. All there is to it
-is the chain rule, and three places where a first attempt goes wrong: the order, the shapes, the
-cost.
+once, exactly, and for the price of a few evaluations of the loss. In lesson 1, backward() did that
+for two parameters; a network has millions, and training asks again at every step. All of it is the
+chain rule, applied from the loss backwards (Rumelhart, Hinton and Williams 1986; the method itself
+is Linnainmaa's, 1970). A first attempt goes wrong in three places: the order, the shapes, the cost.
 """
 
+import time
 import timeit
+import tracemalloc
 
 import matplotlib.pyplot as plt
 import numpy as np
-from kit import begin, claim, exercises, predict, save, say, table, takeaway
+from kit import COLOR, begin, claim, exercises, formula, predict, save, say, table, takeaway
 
-from microloss import Tensor, draw_graph, no_grad
+from microloss import Tensor, derivation, no_grad
 from microloss.nn import MLP, Tanh
 
 rng = begin()
 
-# ---- from numbers to a graph to the chain rule ---------------------------------------------------
+# %% A chain of local slopes
 
 say("""
-A neuron with the weight w and the bias b sees the number x, and ought to say y. It computes
-z = w x + b and p = tanh(z), and its loss is (p - y)². The chain rule starts at the loss; each line
-is an earlier line times one slope:
-
-    dloss/dp = 2 (p - y)
-    dloss/dz = dloss/dp * (1 - p²)
-    dloss/dw = dloss/dz * x
-    dloss/db = dloss/dz
+A neuron with the weight w and the bias b sees the number x, and its answer should be y. It computes
+z = w x + b and p = tanh(z), and its loss is (p - y)². Each step has a local slope: how fast its
+result changes with its input. The chain rule multiplies local slopes, from the loss backwards.
 """)
+formula(
+    """
+    dloss/dp = 2 (p - y)                   the square
+    dloss/dz = dloss/dp * (1 - p²)         tanh
+    dloss/dw = dloss/dz * x                the product
+    dloss/db = dloss/dz                    the sum
+    """,
+    tex=r"""
+    \begin{aligned}
+    \frac{\partial \ell}{\partial p} &= 2\,(p - y) \\
+    \frac{\partial \ell}{\partial z} &= \frac{\partial \ell}{\partial p}\,(1 - p^2) \\
+    \frac{\partial \ell}{\partial w} &= \frac{\partial \ell}{\partial z}\,x, \qquad
+    \frac{\partial \ell}{\partial b} = \frac{\partial \ell}{\partial z}
+    \end{aligned}
+    """,
+)
 x, y = 0.5, 1.0
-w, b = Tensor(2.0, requires_grad=True), Tensor(-0.5, requires_grad=True)
-product = w * x  # every Tensor remembers what it was made of: that is the graph
-z = product + b
+w = Tensor(2.0, requires_grad=True)
+b = Tensor(-0.5, requires_grad=True)
+z = w * x + b  # every Tensor remembers what it was made of: that is the graph
 p = np.tanh(z)
-error = p - y
-loss = error**2
+loss = (p - y) ** 2
+z.retain_grad()  # without this, only w and b keep their gradients: they are what we can change
+p.retain_grad()
 
-names = {"w": w, "b": b, "product": product, "z": z, "p": p, "error": error, "loss": loss}
-fig, (before, after) = plt.subplots(2, 1, figsize=(9, 5))
-draw_graph(loss, names=names, ax=before)
-for tensor in names.values():
-    tensor.retain_grad()  # unasked, only w and b keep their gradients: the graph begins there
-loss.backward(retain_graph=True)  # unasked, backward() clears the graph that we want to draw
-draw_graph(loss, names=names, ax=after)
-before.set_title("Forward: each box computes a value and remembers its inputs")
-after.set_title("backward(): each box, from the loss on, hands its inputs their gradients")
-save(fig)
+say("The engine can write the same steps out, in its own words:")
+print("", derivation(loss, {"w": w, "b": b, "z": z, "p": p, "loss": loss}), sep="\n")
 
+loss.backward()
 dp = 2 * (p.item() - y)
 dz = dp * (1 - p.item() ** 2)
-hand = {"p": dp, "z": dz, "w": dz * x, "b": dz}
-table(["", "by hand", "backward()"], [[k, f"{hand[k]:.8f}", f"{names[k].grad:.8f}"] for k in hand])
-gap = max(abs(names[k].grad / hand[k] - 1) for k in hand)
-claim("gradients by hand equal those of backward()", gap < 1e-14, f"relative gap {gap:.0e}")
+by_hand = {"p": dp, "z": dz, "w": dz * x, "b": dz}
+by_engine = {"p": p.grad, "z": z.grad, "w": w.grad, "b": b.grad}
+table(
+    ["gradient for", "by hand", "backward()"],
+    [[name, f"{by_hand[name]:.8f}", f"{by_engine[name]:.8f}"] for name in by_hand],
+)
+gap = max(abs(by_engine[name] / by_hand[name] - 1) for name in by_hand)
+claim(
+    "The four gradients of the neuron, derived by hand, equal those of backward()",
+    gap < 1e-14,
+    f"relative gap {gap:.0e}",
+)
 
-# ---- the order -----------------------------------------------------------------------------------
+# %% The order
 
 made = []  # every Node, the oldest first
 
@@ -65,7 +80,9 @@ class Node:
     """A number, the parts that it was made of, and its slope with respect to each."""
 
     def __init__(self, value, *parts):
-        self.value, self.parts, self.grad = value, parts, 0.0
+        self.value = value
+        self.parts = parts
+        self.grad = 0.0
         made.append(self)
 
     def __add__(self, other):
@@ -75,12 +92,12 @@ class Node:
         return Node(self.value * other.value, (self, other.value), (other, self.value))
 
     def hand_on(self):
-        """The chain rule. What is used more than once adds up its shares."""
+        """The chain rule. The shares of a part that is used more than once add up."""
         for part, slope in self.parts:
             part.grad += slope * self.grad
 
 
-def formula(a):
+def square_plus_cube(a):
     b = a * a
     c = b * a
     return b + c  # a² + a³
@@ -93,20 +110,30 @@ def recursion(node):
 
 
 predict("""
-    Behind the drawing is little more than the class Node in this file. The simplest way back is a
-    recursion: hand on my gradient to my parts, then let each part do the same. Follow it with
-    pencil and paper for a = 2, b = a * a, c = b * a, d = b + c, from the gradient 1 at d. It comes
-    to b twice, from d and from c. As d = a² + a³, dd/da = 2 a + 3 a² = 16. What does it find?
+    An engine is little more than the class Node in this cell. The simplest way back is a recursion:
+    give my parts their shares of my gradient, then let each part do the same. Follow it with pencil
+    and paper for a = 2, b = a * a, c = b * a, d = b + c, from the gradient 1 at d. It visits b
+    twice, from d and from c. As d = a² + a³, the right answer is dd/da = 2 a + 3 a² = 16. What does
+    the recursion find?
 """)
+
+# %% Why it must be a topological order
+
 a = Node(2.0)
-d = formula(a)
+d = square_plus_cube(a)
 d.grad = 1.0
 recursion(d)
-claim("the recursion is wrong", a.grad == 20, f"{a.grad:.0f}, not 16")
+claim(
+    "The plain recursion finds a wrong gradient of a² + a³ at a = 2",
+    a.grad == 20,
+    f"{a.grad:.0f}, not 16",
+)
 say("""
-On its second visit, b has the shares of both d and c, and hands on both, though that of d had been
-handed on before. A number must hand on once, when all its shares have come. That is easy to
-arrange: whatever uses a number is younger. So go from the youngest to the oldest.
+On its second visit, b has the shares of both d and c, and hands on both, though it had handed on
+that of d before. A number must hand on its gradient once, after all its shares have come. An order
+in which everything comes before the parts that it was made of is called a topological order of the
+graph. Here it costs nothing: whatever uses a number was made later. So go from the youngest to the
+oldest.
 """)
 for node in made:
     node.grad = 0.0
@@ -114,74 +141,251 @@ d.grad = 1.0
 for node in reversed(made):
     node.hand_on()
 tensor = Tensor(2.0, requires_grad=True)
-formula(tensor).backward()
+square_plus_cube(tensor).backward()
 claim(
-    "youngest first is right, and so is backward(), which walks like that",
+    "In topological order, youngest first, the gradient is right; backward() finds the same",
     a.grad == tensor.grad == 16,
     f"{a.grad:.0f} and {tensor.grad:.0f}",
 )
 
-# ---- the shapes ----------------------------------------------------------------------------------
+# %% A layer: matrices
 
-predict("""
-    Four patients, three numbers each: guess = X + b adds the same b, of shape (3,), to every row of
-    X. The loss is the sum of (guess - target)², and its gradient with respect to guess has the
-    shape (4, 3). And that with respect to b?
+say("""
+A layer of a network handles many numbers at once: N examples with D numbers each give N answers of
+M numbers each. X has the shape (N, D), the weight matrix W has (D, M), the bias b has (M,), and the
+loss is some number computed from Y = X W + b. Let G be the gradient for Y: G[i, j] is
+dloss/dY[i, j], so G has the shape of Y, (N, M). The element W[k, j] is used in every Y[i, j] of its
+column, with the slope X[i, k]. As for the Node, the shares add up; here the sum over all of them is
+a matrix product.
 """)
-X, target = rng.normal(size=(2, 4, 3))
-b = Tensor(np.zeros(3), requires_grad=True)
-((X + b - target) ** 2).sum().backward()
-for_guess = 2 * (X - target)  # by hand, where b is 0
-claim(
-    "b was used four times, so its gradient is the sum over the rows: broadcasting, backwards",
-    b.grad.shape == (3,) and np.allclose(b.grad, for_guess.sum(axis=0), rtol=1e-12),
-    f"shape {b.grad.shape}",
+formula(
+    """
+    Y[i, j]        = sum over k of X[i, k] W[k, j]  +  b[j]
+    dloss/dW[k, j] = sum over i of X[i, k] G[i, j]    so  dW = Xᵀ G  (D, N) (N, M) -> (D, M)
+    dloss/dX[i, k] = sum over j of G[i, j] W[k, j]    so  dX = G Wᵀ  (N, M) (M, D) -> (N, D)
+    dloss/db[j]    = sum over i of G[i, j]            so  db = sum of the rows of G -> (M,)
+    """,
+    tex=r"""
+    \begin{aligned}
+    Y_{ij} &= \sum_k X_{ik} W_{kj} + b_j \\
+    \frac{\partial \ell}{\partial W_{kj}} &= \sum_i X_{ik}\, G_{ij}
+      &&\Rightarrow\ \underset{D \times M}{dW} = X^{\top} G \\
+    \frac{\partial \ell}{\partial X_{ik}} &= \sum_j G_{ij}\, W_{kj}
+      &&\Rightarrow\ \underset{N \times D}{dX} = G\, W^{\top} \\
+    \frac{\partial \ell}{\partial b_j} &= \sum_i G_{ij}
+      &&\Rightarrow\ \underset{M}{db} = \text{sum of the rows of } G
+    \end{aligned}
+    """,
 )
-stepped = b.data - 0.1 * for_guess
-claim("without it, a step makes four biases of one", stepped.shape == (4, 3), "and no error")
+predict("""
+    Four patients (N = 4), three measurements each (D = 3), two answers each (M = 2). What are the
+    shapes of the gradients for X, W and b? Each must have the shape of what it belongs to: a step
+    subtracts it. Which of `X.T @ G`, `G @ X.T` and `X @ G.T` can be dW at all?
+""")
 
-# ---- the cost ------------------------------------------------------------------------------------
+# %% Shapes, and what was broadcast
+
+N, D, M = 4, 3, 2
+X = Tensor(rng.normal(size=(N, D)), requires_grad=True)
+W = Tensor(rng.normal(size=(D, M)), requires_grad=True)
+b = Tensor(rng.normal(size=M), requires_grad=True)
+target = rng.normal(size=(N, M))
+Y = X @ W + b  # NumPy repeats b in every row: it broadcasts b to the shape (N, M)
+loss = ((Y - target) ** 2).sum()
+loss.backward()
+
+G = 2 * (Y.data - target)
+by_hand = {"X": G @ W.data.T, "W": X.data.T @ G, "b": G.sum(axis=0)}
+by_engine = {"X": X.grad, "W": W.grad, "b": b.grad}
+table(
+    ["gradient for", "shape", "largest difference"],
+    [
+        [name, by_engine[name].shape, f"{np.abs(by_engine[name] - by_hand[name]).max():.0e}"]
+        for name in by_hand
+    ],
+)
+claim(
+    "The matrix rules for Y = X W + b equal backward() in shape and in every element",
+    all(
+        by_engine[name].shape == by_hand[name].shape
+        and np.allclose(by_engine[name], by_hand[name], rtol=1e-12, atol=1e-12)
+        for name in by_hand
+    ),
+    "X, W and b",
+)
+
+
+def loss_of_bias(bias):
+    """The loss with everything else as it is."""
+    return ((X.data @ W.data + bias - target) ** 2).sum()
+
+
+step = 1e-3
+summed = b.data - step * G.sum(axis=0)
+first_row_only = b.data - step * G[0]
+predicted_fall = step * (G.sum(axis=0) ** 2).sum()
+fall = loss_of_bias(b.data) - loss_of_bias(summed)
+claim(
+    "With the gradient summed over the rows, a small step of b lowers the loss as much as the "
+    "slope predicts, within 1 percent",
+    abs(fall / predicted_fall - 1) < 0.01,
+    f"{fall / predicted_fall:.4f} of it; with the first row only "
+    f"{(loss_of_bias(b.data) - loss_of_bias(first_row_only)) / predicted_fall:.2f}",
+)
+say(f"""
+Without the sum there is no error message either: b - step * G has the shape {(b.data - G).shape},
+and the layer silently has four biases for each answer.
+""")
+
+# %% The cost in time
 
 predict("""
     Without backpropagation, we could nudge each parameter a little and see what the loss does. For
-    N parameters that takes N + 1 evaluations of the loss. How many does backpropagation cost?
+    P parameters that takes P + 1 evaluations of the loss. How many evaluations does the time for
+    loss and backward() together correspond to?
 """)
-X, y = rng.normal(size=(16, 10)), rng.normal(size=(16, 1))
+
+# %% The cost in time, measured
+
+inputs = rng.normal(size=(16, 10))
+targets = rng.normal(size=(16, 1))
+
+
+def loss_of(model):
+    return np.mean((model(inputs) - targets) ** 2)
+
+
+def seconds(task):
+    """Processor time of the fastest of many runs: other programs can only add time."""
+    return min(timeit.repeat(task, number=1, repeat=60, timer=time.process_time))
 
 
 def price(model):
     """Time for the loss and all its gradients, in evaluations of the loss."""
-
-    def loss():
-        return np.mean((model(X) - y) ** 2)
-
     with no_grad():  # only evaluate: record no graph
-        once = min(timeit.repeat(loss, number=1, repeat=60))
-    both = min(timeit.repeat(lambda: loss().backward(), number=1, repeat=60))
-    return both / once  # the fastest of many: whatever else the machine does can only add time
+        once = seconds(lambda: loss_of(model))
+    both = seconds(lambda: loss_of(model).backward())
+    return both / once
 
 
-models = [MLP(10, *[16] * depth, 1, rng=rng, activation=Tanh) for depth in (1, 4, 16, 64, 256)]
-prices = {sum(p.size for p in model.parameters()): price(model) for model in models}
-table(["parameters", "nudging", "backward()"], [(n, n + 1, f"{prices[n]:.1f}") for n in prices])
+DEPTHS = (1, 4, 16, 64)
+models = [MLP(10, *[16] * depth, 1, rng=rng, activation=Tanh) for depth in DEPTHS]
+parameters = [sum(p.size for p in model.parameters()) for model in models]
+prices = [price(model) for model in models]
+
+
+def memory(model, record):
+    """Bytes that are held, at most, while the loss is computed."""
+    tracemalloc.start()
+    if record:
+        loss_of(model)
+    else:
+        with no_grad():
+            loss_of(model)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+kept = [memory(model, record=True) for model in models]
+not_kept = [memory(model, record=False) for model in models]
+table(
+    ["layers", "parameters", "nudging", "backward()", "memory (KB)", "without a graph (KB)"],
+    [
+        [depth, count, count + 1, f"{cost:.1f}", f"{graph / 1024:.0f}", f"{bare / 1024:.0f}"]
+        for depth, count, cost, graph, bare in zip(DEPTHS, parameters, prices, kept, not_kept)
+    ],
+)
 claim(
-    "a few, its own forward pass included, however many parameters there are",
-    max(prices.values()) < 10,  # three or so, and room for a machine that others use as well
-    f"{min(prices.values()):.1f} to {max(prices.values()):.1f} evaluations",
+    "Loss and all gradients take the time of fewer than 10 evaluations, for 200 parameters and for "
+    "17,000",
+    max(prices) < 10,  # three or so, and room for a machine that others use as well
+    f"{max(prices):.1f} evaluations at most, {min(prices):.1f} at least",
 )
 
+# %% The cost in memory
+
+say("""
+The slope of tanh is 1 - p², and that of X W needs X. So every layer's result must stay in memory
+until the way back has passed it. Evaluating the loss alone can forget each result at once. Memory
+is the price of backpropagation: it grows with depth. (Gradient checkpointing pays less of it: it
+forgets some results and computes them a second time; Chen et al. 2016.)
+""")
+memory_growth = kept[-1] / kept[1]
+claim(
+    "With 16 times as many layers, the graph holds at least 8 times the memory",
+    memory_growth > 8,
+    f"{memory_growth:.1f} times; an evaluation without a graph "
+    f"{not_kept[-1] / not_kept[1]:.1f} times",
+)
+
+# %% In pictures
+
+fig, (graph, cost) = plt.subplots(1, 2, figsize=(12, 4), width_ratios=[2.2, 1])
+VALUES = {"w": 2.0, "b": -0.5, "z": z.item(), "p": p.item(), "loss": (p.item() - y) ** 2}
+GRADIENTS = {"w": dz * x, "b": dz, "z": dz, "p": dp, "loss": 1.0}
+PLACES = {"w": (0, 1), "b": (0, 0), "z": (1.3, 0.5), "p": (2.6, 0.5), "loss": (3.9, 0.5)}
+LOCAL_SLOPES = {
+    ("w", "z"): f"x = {x}",
+    ("b", "z"): "1",
+    ("z", "p"): f"1 - p² = {1 - p.item() ** 2:.2f}",
+    ("p", "loss"): f"2 (p - y) = {dp:.2f}",
+}
+forward = {"arrowstyle": "->", "color": COLOR["truth"], "lw": 1.5, "shrinkA": 52, "shrinkB": 52}
+backward = forward | {"color": COLOR["naive"]}
+for (start, end), slope in LOCAL_SLOPES.items():
+    (x0, y0), (x1, y1) = PLACES[start], PLACES[end]
+    graph.annotate("", (x1, y1 + 0.04), (x0, y0 + 0.04), arrowprops=forward)
+    graph.annotate("", (x0, y0 - 0.04), (x1, y1 - 0.04), arrowprops=backward)
+    above = 0.16 if start != "b" else -0.18
+    graph.text(
+        (x0 + x1) / 2, (y0 + y1) / 2 + above, slope, ha="center", va="center", color=COLOR["naive"]
+    )
+for name, place in PLACES.items():
+    box = {"boxstyle": "round,pad=0.8", "facecolor": "white", "edgecolor": "#888888", "lw": 1}
+    graph.text(*place, f"{name} = {VALUES[name]:.3f}\n", ha="center", va="center", bbox=box)
+    graph.text(
+        *place,
+        f"\ngradient {GRADIENTS[name]:.3f}",
+        ha="center",
+        va="center",
+        color=COLOR["naive"],
+        fontsize=9,
+    )
+graph.plot([], [], color=COLOR["truth"], lw=1, label="forward: values")
+graph.plot([], [], color=COLOR["naive"], label="backward: gradient times local slope")
+graph.legend(loc="lower right")
+graph.set(xlim=(-0.45, 4.35), ylim=(-0.35, 1.25))
+graph.set(title="Each arrow back multiplies the gradient by its local slope")
+graph.axis("off")
+
+for held, color, name in [
+    (kept, COLOR["naive"], "ready for backward()"),
+    (not_kept, COLOR["stable"], "without a graph"),
+]:
+    kilobytes = np.array(held) / 1024
+    cost.loglog(DEPTHS, kilobytes, "o-", color=color)
+    cost.text(DEPTHS[-1], 1.25 * kilobytes[-1], name, color=color, ha="right", va="bottom")
+cost.set(xlabel="layers", ylabel="memory held (KB)", ylim=(3, 1000))
+cost.set(title="The price is memory")
+save(fig)
+
+# %% Take away
+
 takeaway("""
-    A result remembers its inputs; backward() goes from the loss to the inputs and multiplies by
-    one slope per step. Where a number is used more than once, its shares add up, and it hands on
-    only when it has them all: youngest first. What was broadcast is summed back. All gradients
-    together cost a few evaluations of the loss.
+    Backpropagation is the chain rule, walked from the loss backwards: one local slope at a time.
+    Where a number is used more than once, its shares add up, and it hands on only when it has them
+    all: in topological order. For Y = X W + b the rules are dX = G Wᵀ, dW = Xᵀ G, db = the sum of
+    the rows of G. All gradients together cost the time of a few evaluations, and the memory of
+    every result on the way.
 
     Next: lesson 3 asks how we know that every slope in the engine is right.
 """)
 exercises(
     [
-        "Give Node a __sub__ and a tanh, and compute the gradients of the neuron with it.",
-        "Write c + b in formula(). What does the recursion find now, and why something else?",
+        "Give `Node` a `__sub__` and a `tanh`, and compute the gradients of the neuron with it.",
+        "Write `c + b` in place of `b + c` in `square_plus_cube`. What does the recursion find "
+        "now, and why is it something else?",
         "Multiply X of shape (4, 1) by b of shape (3,). Over which axes must the gradients of X "
         "and of b be summed? Predict their shapes, then ask the engine.",
     ]

@@ -85,15 +85,16 @@ def run(lesson: Lesson, options: list[str], quiet: bool) -> Result:
         report.touch()
         # for small matrices, one thread is faster than several that wait for each other
         environment = {"OPENBLAS_NUM_THREADS": "1"} | os.environ | {kit.REPORT: str(report)}
+        encoding = sys.stdout.encoding or "utf-8"  # of what will show it in the end
         if quiet:
-            environment["PYTHONIOENCODING"] = sys.stdout.encoding  # what will show it in the end
+            environment["PYTHONIOENCODING"] = encoding
         started = time.perf_counter()
         process = subprocess.run(
             [sys.executable, lesson.path, *options],
             env=environment,
             stdout=subprocess.PIPE if quiet else None,
             stderr=subprocess.STDOUT if quiet else None,
-            encoding=sys.stdout.encoding,
+            encoding=encoding,
             errors="replace",
         )
         seconds = time.perf_counter() - started

@@ -1,8 +1,8 @@
 """Sheet 1. The machine, lessons 1 to 5
 
-The parts of a machine that learns, by hand: two rules of backpropagation and what broadcasting asks
-of them, the walk through a graph, the witness who checks gradients, and an exponential that does
-not overflow.
+The parts of a machine that learns, by hand: the slopes of a loss, two rules of backpropagation and
+what broadcasting asks of them, the walk through a graph, the differences that check a gradient, and
+an exponential that does not overflow.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
 nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
@@ -12,6 +12,17 @@ right, and why the rest is not:
 """
 
 import numpy as np
+
+
+def mse_slopes(x, y, a, b):
+    """The slopes of the mean squared error of the line a x + b: for a, and for b, in this order.
+
+    x and y are arrays of shape (N,), a and b are numbers.  The error is the mean of
+    (a x + b - y)^2.  Return two numbers.
+
+    Lesson 1. 1 point.
+    """
+    ...
 
 
 def tanh_rule(g, y, x):

@@ -5,6 +5,33 @@ import numpy as np
 from .planted import mistake, slip
 
 
+def mse_slopes(x, y, a, b):
+    error = a * x + b - y
+    return 2 * np.mean(error * x), 2 * np.mean(error)
+
+
+slopes_halved = slip(
+    mse_slopes,
+    "factor 2 of the square's derivative",
+    ("2 * np.mean(error * x), 2 *", "np.mean(error * x), 1 *"),
+)
+slopes_turned = slip(mse_slopes, "turns both signs", ("a * x + b - y", "y - (a * x + b)"))
+slopes_summed = slip(
+    mse_slopes,
+    "summed, not averaged",
+    ("2 * np.mean(error * x), 2 * np.mean(error)", "2 * error @ x, 2 * error.sum()"),
+)
+slopes_swapped = slip(
+    mse_slopes,
+    "that for a comes first",
+    ("2 * np.mean(error * x), 2 * np.mean(error)", "2 * np.mean(error), 2 * np.mean(x * error)"),
+)
+slopes_without_x = slip(mse_slopes, "changes with a by x", ("error * x", "error"))
+slopes_of_means = slip(
+    mse_slopes, "not mean times mean", ("np.mean(error * x)", "np.mean(error) * np.mean(x)")
+)
+
+
 def tanh_rule(g, y, x):
     return g * (1 - y * y)
 

@@ -113,7 +113,7 @@ def outline(source):
 
 def test_sheets_follow_the_parts_of_the_course():
     titles = [f"{name}, lessons {part[0]} to {part[-1]}" for name, part in PARTS.items()]
-    assert [plan.sheet.title for plan in PLANS] == titles
+    assert [plan.sheet.title for plan in PLANS] == titles[: len(PLANS)]  # the last has no sheet
     assert [plan.sheet.label for plan in PLANS] == [str(n) for n in range(1, 8)]
     assert sum(len(plan.exercises) for plan in PLANS) >= 20
     for plan, part in zip(PLANS, PARTS.values()):

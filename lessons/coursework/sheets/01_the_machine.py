@@ -1,8 +1,8 @@
 """Sheet 1. The machine, lessons 1 to 5
 
-The parts of a machine that learns, by hand: two rules of backpropagation and what broadcasting asks
-of them, the walk through a graph, the witness who checks gradients, and an exponential that does
-not overflow.
+The parts of a machine that learns, by hand: the slopes of a loss, two rules of backpropagation and
+what broadcasting asks of them, the walk through a graph, the differences that check a gradient, and
+an exponential that does not overflow.
 """
 
 from graphlib import TopologicalSorter
@@ -13,6 +13,65 @@ from lessons.coursework import exercise
 from microloss import Tensor
 from microloss.engine.rules import RULES, unbroadcast
 from microloss.functional import logsumexp
+
+
+@exercise(lesson=1, points=1)
+def mse_slopes(x, y, a, b):
+    """The slopes of the mean squared error of the line a x + b: for a, and for b, in this order.
+
+    x and y are arrays of shape (N,), a and b are numbers.  The error is the mean of
+    (a x + b - y)^2.  Return two numbers.
+    """
+    error = a * x + b - y
+    return 2 * np.mean(error * x), 2 * np.mean(error)
+
+
+@mse_slopes.check("a few points")
+def few_points(rng):
+    yield np.array([1.0, 2.0, 4.0]), np.array([2.0, 1.0, 3.0]), 0.5, -1.0
+    yield rng.normal(size=5), rng.normal(size=5), 1.5, 0.25
+
+
+@mse_slopes.check("a line that meets every point", hint="where all errors are 0, so are the slopes")
+def no_error(rng):
+    x = np.array([-1.0, 0.5, 2.0])
+    yield x, 2.0 * x + 1.0, 2.0, 1.0
+
+
+@mse_slopes.mistake("the factor 2 of the square's derivative is missing")
+def half(x, y, a, b):
+    error = a * x + b - y
+    return np.mean(error * x), np.mean(error)
+
+
+@mse_slopes.mistake("the errors are summed, not averaged")
+def summed(x, y, a, b):
+    error = a * x + b - y
+    return 2 * np.sum(error * x), 2 * np.sum(error)
+
+
+@mse_slopes.mistake("the error is guess - truth; y - guess turns both signs")
+def truth_first(x, y, a, b):
+    error = y - a * x - b
+    return 2 * np.mean(error * x), 2 * np.mean(error)
+
+
+@mse_slopes.mistake("the two are in the wrong order: that for a comes first")
+def intercept_first(x, y, a, b):
+    error = a * x + b - y
+    return 2 * np.mean(error), 2 * np.mean(error * x)
+
+
+@mse_slopes.mistake("a x + b changes with a by x: multiply each error by its x before the mean")
+def without_x(x, y, a, b):
+    error = a * x + b - y
+    return 2 * np.mean(error), 2 * np.mean(error)
+
+
+@mse_slopes.mistake("multiply each error by its own x, and then average: not mean times mean")
+def mean_times_mean(x, y, a, b):
+    error = a * x + b - y
+    return 2 * np.mean(error) * np.mean(x), 2 * np.mean(error)
 
 
 @exercise(lesson=2, points=1, gradient_of="x")
