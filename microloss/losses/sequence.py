@@ -29,9 +29,10 @@ def ctc_loss(
     the path's probability. A path spells what remains when repeats are merged and blanks removed.
     The mean divides each loss by its target's length (at least 1) first, then averages.
 
-    Gradient: -P(class c at frame t | the target is spelled), the posterior of the alignment; after
-    log_softmax, the softmax minus that posterior with respect to logits. It is the derivative with
-    respect to log_probs itself; PyTorch's has log_softmax's own derivative folded in.
+    Gradient: -P(class c at frame t | the target is spelled) / S / N for one of N targets, of S
+    labels: the posterior of the alignment; after log_softmax, the softmax minus that posterior with
+    respect to logits. It is the derivative with respect to log_probs itself; PyTorch's has
+    log_softmax's own derivative folded in.
 
     Problem: sequence labelling.
 

@@ -1,8 +1,9 @@
 """Every loss is described by cases; the tests in test_all_losses.py run all of them.
 
-A family's file (cases/regression.py, ...) lists its CASES.  What every case must stand: the value
-of an independent naive formula, first and second derivatives, PyTorch's values (kept in oracle/,
-made by `python tests/losses/make_oracle.py` with PyTorch 2.13), reductions, dtypes, no mutation.
+A family's file (cases/regression.py, ...) lists its CASES. What every case must stand: the value of
+an independent naive formula, first and second derivatives, PyTorch's values (kept in oracle/, made
+by `python tests/losses/update.py` with PyTorch 2.13), reductions, dtypes, no mutation. It also
+lists EXTREMES, ERRORS, and GRADIENTS, which test_gradients.py compares with numbers.
 """
 
 from collections.abc import Callable
@@ -100,6 +101,32 @@ class Error:
     @property
     def id(self) -> str:
         return f"{self.loss.__name__}-{'-'.join(self.words)}"
+
+
+@dataclass
+class Stated:
+    """The gradient that a card states, once more as a formula in NumPy, to compare with numbers.
+
+    words : of the Gradient section of the card.
+    formula : (*args, **kwargs) -> the gradient for `wrt`, a tuple of them for several positions.
+    args : rng -> the positional arguments, away from kinks.
+    held : as in Case.
+    """
+
+    loss: Callable
+    words: str
+    formula: Callable
+    args: Callable
+    wrt: int | tuple = 0
+    kwargs: dict = field(default_factory=dict)
+    held: Callable | None = None
+
+    @property
+    def id(self) -> str:
+        options = "".join(
+            f" {name}={value}" for name, value in self.kwargs.items() if value is True
+        )
+        return f"{self.loss.__name__}{options}: {self.words}"
 
 
 def evaluate(loss, args, wrt, options, dtype=np.float64):

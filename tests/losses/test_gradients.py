@@ -1,4 +1,4 @@
-"""What a card says about the gradient is the gradient; see gradients/__init__.py."""
+"""What a card says about the gradient is the gradient; see Stated in harness.py."""
 
 from dataclasses import replace
 
@@ -28,10 +28,11 @@ def compare(row, seed):
     args = row.args(np.random.default_rng(seed))
     stated = row.formula(*args, **row.kwargs)
     wrt, stated = (row.wrt, stated) if isinstance(row.wrt, tuple) else ((row.wrt,), (stated,))
+    loss = row.loss if row.held is None else row.held(*args)
     for i, expected in zip(wrt, stated, strict=True):
 
         def f(x, i=i):
-            return row.loss(*args[:i], x, *args[i + 1 :], **row.kwargs)
+            return loss(*args[:i], x, *args[i + 1 :], **row.kwargs)
 
         x = np.asarray(args[i], float)
         actual = differences(f, x)

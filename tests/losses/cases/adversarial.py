@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 import microloss as ml
 from microloss import losses
@@ -261,4 +261,98 @@ ERRORS = [
     penalty_error({"rng": 0}, TypeError, ("critic(x)", "ndarray"), lambda x: x.data[:, 0]),
     penalty_error({"rng": 0}, ValueError, ("critic(x)", "(1, 2)", "(1,)"), lambda x: x * 2),
     penalty_error({"rng": 0}, ValueError, ("mean", "nothing"), real=REAL[:0], fake=REAL[:0]),
+]
+
+# ---- the gradients that the cards state ----------------------------------------------------------
+
+
+def p(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@functools.wraps(losses.gradient_penalty)
+def penalty_of_squares(w, real, fake, **options):
+    """For the critic sum(w x^2) / 2, whose slope is w x."""
+    critic = lambda x: (w * x * x).sum(axis=1) / 2
+    return losses.gradient_penalty(critic, real, fake, **options).data
+
+
+def stated_penalty(w, real, fake, mix, weight):
+    x = mix[:, None] * real + (1 - mix[:, None]) * fake
+    s = w * x
+    length = np.sqrt((s * s).sum(axis=1, keepdims=True))
+    return (weight / len(x) * 2 * (length - 1) * s / length * x).sum(axis=0)
+
+
+GRADIENTS = [
+    Stated(
+        losses.gan_discriminator_loss,
+        "(p - t) / N for each of N real logits, p / M for each of M fake ones",
+        lambda real, fake, label_smoothing: (
+            (p(real) - (1 - label_smoothing / 2)) / real.size,
+            p(fake) / fake.size,
+        ),
+        scores,
+        wrt=(0, 1),
+        kwargs={"label_smoothing": 0.3},
+    ),
+    Stated(
+        losses.gan_generator_loss,
+        "-(1 - p) / N",
+        lambda fake: -(1 - p(fake)) / fake.size,
+        fake_scores,
+    ),
+    Stated(
+        losses.gan_generator_loss,
+        "saturating: -p / N",
+        lambda fake, saturating: -p(fake) / fake.size,
+        fake_scores,
+        kwargs={"saturating": True},
+    ),
+    Stated(
+        losses.lsgan_discriminator_loss,
+        "(real - 1) / N for each of N real and fake / M for each of M fake scores",
+        lambda real, fake: ((real - 1) / real.size, fake / fake.size),
+        scores,
+        wrt=(0, 1),
+    ),
+    Stated(
+        losses.lsgan_generator_loss,
+        "(fake - 1) / N",
+        lambda fake: (fake - 1) / fake.size,
+        fake_scores,
+    ),
+    Stated(
+        losses.wasserstein_critic_loss,
+        "1 / M for each of M fake scores, -1 / N for each of N real ones",
+        lambda real, fake: (-1 / real.size, 1 / fake.size),
+        scores,
+        wrt=(0, 1),
+    ),
+    Stated(
+        losses.wasserstein_generator_loss,
+        "-1 / N for each score",
+        lambda fake: -1 / fake.size,
+        fake_scores,
+    ),
+    Stated(
+        losses.hinge_gan_discriminator_loss,
+        "-1 / N for each of N real scores below 1, 1 / M for each of M fake scores above -1",
+        lambda real, fake: (-1.0 * (real < 1) / real.size, (fake > -1) / fake.size),
+        scores,
+        wrt=(0, 1),
+    ),
+    Stated(
+        losses.hinge_gan_generator_loss,
+        "-1 / N for each score",
+        lambda fake: -1 / fake.size,
+        fake_scores,
+    ),
+    Stated(
+        penalty_of_squares,
+        "weight / N * 2 (||s_n|| - 1) s_n / ||s_n||",
+        stated_penalty,
+        lambda rng: (rng.standard_normal(3), *rng.standard_normal((2, 4, 3))),
+        kwargs={"mix": MIX, "weight": 10.0},
+    ),
 ]

@@ -1,7 +1,7 @@
 """Cases of microloss/losses/combining.py."""
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -93,4 +93,18 @@ ERRORS = [
     ),
     Error(losses.uncertainty_weighted_loss, (1.0, 0.0), {}, ValueError, ("()", "(T,)")),
     Error(losses.uncertainty_weighted_loss, ([], []), {}, ValueError, ("(0,)", "(T,)")),
+]
+
+GRADIENTS = [
+    Stated(
+        losses.uncertainty_weighted_loss,
+        "c e^-s for a task's loss, 1/2 - c e^-s L for its s",
+        lambda values, s, kinds: (
+            np.array([1, 0.5, 1]) * np.exp(-s),
+            0.5 - np.array([1, 0.5, 1]) * np.exp(-s) * values,
+        ),
+        three_tasks,
+        wrt=(0, 1),
+        kwargs={"kinds": KINDS},
+    ),
 ]

@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -68,4 +68,22 @@ ERRORS = [
     Error(perceptual_loss, (X[:0], X[:0]), {}, ValueError, ("mean", "nothing")),
     Error(losses.perceptual_loss, (lambda x: None, X, X), {}, TypeError, ("features", "None")),
     Error(losses.perceptual_loss, (lambda x: [], X, X), {}, ValueError, ("features", "no layers")),
+]
+
+
+@functools.wraps(losses.perceptual_loss)
+def perceptual_loss_of_squares(input, target, **options):
+    return losses.perceptual_loss(lambda x: [x, x**2], input, target, **options)
+
+
+GRADIENTS = [
+    Stated(
+        perceptual_loss_of_squares,
+        "2 weights_l (features(input)_l - features(target)_l) / size of l",
+        lambda x, y, weights: (
+            2 * weights[0] * (x - y) / x.size + 2 * weights[1] * (x**2 - y**2) / x.size * 2 * x
+        ),
+        pictures,
+        kwargs={"weights": [0.5, 2.0]},
+    ),
 ]

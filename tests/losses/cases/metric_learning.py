@@ -1,7 +1,7 @@
 """Cases of microloss/losses/metric_learning.py."""
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import functional as F
 from microloss import losses
@@ -566,4 +566,168 @@ ERRORS = [
     Error(losses.nt_xent_loss, (EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
     Error(losses.clip_loss, (X, X), {"temperature": 0}, ValueError, ("temperature", "0")),
     Error(losses.clip_loss, (EMPTY, EMPTY), {}, ValueError, ("mean", "nothing")),
+]
+
+# ---- the gradients that the cards state ----------------------------------------------------------
+
+
+def lengths(x):
+    return np.sqrt((x * x).sum(axis=-1, keepdims=True))
+
+
+def across(g, x):
+    """g less its part along x, over the length of x."""
+    u = x / lengths(x)
+    return (g - (g * u).sum(axis=-1, keepdims=True) * u) / lengths(x)
+
+
+def softmax(s):
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def stated_contrastive(x1, x2, y):
+    e, d = x1 - x2, lengths(x1 - x2)
+    return np.where(y[:, None] == 0, 2 * e, np.where(d < 1, -2 * (1 / d - 1) * e, 0)) / len(y)
+
+
+def stated_triplet(a, p, n):
+    near, far = a - p + 1e-6, a - n + 1e-6
+    active = 1 + lengths(near) - lengths(far) >= 0
+    toward, away = (active * x / lengths(x) / len(a) for x in (near, far))
+    return toward - away, -toward, away
+
+
+def stated_own_distance(a, p, n, distance_function, margin):
+    active = margin + distance_function(a, p) - distance_function(a, n) >= 0
+    return active[:, None] * (2 * (a - p) - 2 * (a - n)) / len(a)
+
+
+def stated_cosine(x1, x2, y):
+    u1, u2 = x1 / lengths(x1), x2 / lengths(x2)
+    cos = (u1 * u2).sum(axis=1, keepdims=True)
+    counts = (y[:, None] == 1) | (cos >= 0)
+    return np.where(counts, -y[:, None] * (u2 - cos * u1) / lengths(x1), 0) / len(y)
+
+
+def stated_info_nce(query, positive):
+    u, v = query / lengths(query), positive / lengths(positive)
+    return across(softmax(u @ v.T / 0.1) @ v - v, query) / 0.1 / len(query)
+
+
+def stated_nt_xent(z1, z2):
+    z, n = np.concatenate([z1, z2]), len(z1)
+    u = z / lengths(z)
+    p = softmax(np.where(np.eye(2 * n), -np.inf, u @ u.T / 0.5))
+    slope = across((p + p.T) @ u - 2 * np.roll(u, n, axis=0), z) / 0.5 / (2 * n)
+    return slope[:n], slope[n:]
+
+
+def stated_supervised(z, labels, temperature):
+    u, others = z / lengths(z), 1 - np.eye(len(z))
+    positives = others * (labels[:, None] == labels)
+    count = positives.sum(axis=1, keepdims=True)
+    p = softmax(np.where(others, u @ u.T / temperature, -np.inf))
+    d = np.where(count, p - positives / np.maximum(count, 1), 0)
+    return across((d + d.T) @ u, z) / temperature / np.sum(count > 0)
+
+
+def stated_clip(images, texts, temperature):
+    u, v, n = images / lengths(images), texts / lengths(texts), len(texts)
+    s = u @ v.T / temperature
+    g = (softmax(s) + softmax(s.T).T - 2 * np.eye(n)) / (2 * n * temperature)
+    return across(g @ v, images), across(g.T @ u, texts)
+
+
+def stated_ranking(x1, x2, y, margin):
+    slope = np.where(margin - y * (x1 - x2) >= 0, -y, 0) / y.size
+    return slope, -slope
+
+
+def squared_distance(u, v):
+    return ((u - v) ** 2).sum(axis=-1)
+
+
+GRADIENTS = [
+    Stated(
+        losses.contrastive_loss,
+        "2 (input1 - input2) for a similar pair",
+        stated_contrastive,
+        labelled((0.0, 1.0)),
+    ),
+    Stated(
+        losses.triplet_margin_loss,
+        "the unit vector of a - p minus that of a - n",
+        stated_triplet,
+        embeddings(3),
+        wrt=THREE,
+    ),
+    Stated(
+        losses.triplet_margin_with_distance_loss,
+        "(d'(a, p) - d'(a, n)) / N",
+        stated_own_distance,
+        embeddings(3),
+        kwargs={"distance_function": squared_distance, "margin": 3.0},
+    ),
+    Stated(
+        losses.cosine_embedding_loss,
+        "-target (u2 - cos u1) / |input1| / N",
+        stated_cosine,
+        labelled((1.0, -1.0)),
+    ),
+    Stated(
+        losses.hinge_embedding_loss,
+        "1 / N for a similar pair, -1 / N for a dissimilar one up to and including the margin",
+        lambda x, y: np.where(y == 1, 1, np.where(x <= 1, -1, 0)) / x.size,
+        labelled((1.0, -1.0), (4, 3), count=1, each_row=False),
+    ),
+    Stated(
+        losses.margin_ranking_loss,
+        "-target / N with respect to input1 and its opposite for input2",
+        stated_ranking,
+        labelled((1.0, -1.0), (4, 3), each_row=False),
+        wrt=BOTH,
+        kwargs={"margin": 0.4},
+    ),
+    Stated(
+        losses.bpr_loss,
+        "-sigmoid(negative - positive) / N with respect to positive, its opposite for negative",
+        lambda p, n: (-1 / (1 + np.exp(p - n)) / p.size, 1 / (1 + np.exp(p - n)) / p.size),
+        embeddings(2),
+        wrt=BOTH,
+    ),
+    Stated(
+        losses.listnet_loss,
+        "(p - q) / N",
+        lambda x, t: (softmax(x) - softmax(t)) / len(x),
+        embeddings(2),
+    ),
+    Stated(
+        losses.info_nce_loss,
+        "(g - (g . u) u) / (T |query|) / N with g = sum_k p_k v_k - v_0",
+        stated_info_nce,
+        embeddings(2),
+    ),
+    Stated(
+        losses.nt_xent_loss,
+        "(g - (g . u_i) u_i) / (T |z_i|) / 2N with g = sum_k (P_ik + P_ki) u_k - 2 u_j",
+        stated_nt_xent,
+        embeddings(2),
+        wrt=BOTH,
+    ),
+    Stated(
+        losses.supervised_contrastive_loss,
+        "(g - (g . u_i) u_i) / (T |z_i|) / N with g = sum_k (D_ik + D_ki) u_k",
+        stated_supervised,
+        lambda rng: (rng.standard_normal((6, 3)), np.array([0, 1, 0, 1, 0, 2])),
+        kwargs={"temperature": 0.5},
+    ),
+    Stated(
+        losses.clip_loss,
+        "G = (P + Q^T - 2 I) / (2 N T)",
+        stated_clip,
+        embeddings(2),
+        wrt=BOTH,
+        kwargs={"temperature": 0.5},
+    ),
 ]

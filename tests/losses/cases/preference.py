@@ -1,7 +1,7 @@
 """Cases of microloss/losses/preference.py."""
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -363,4 +363,100 @@ ERRORS = [
         ]
     ),
     Error(losses.kto_loss, (NONE,) * 4 + (0.0,), {}, ValueError, ("mean", "nothing")),
+]
+
+# ---- the gradients that the cards state ----------------------------------------------------------
+
+
+def ratios(rng):
+    return *(-2 + 0.3 * rng.standard_normal((2, 4, 3))), rng.standard_normal((4, 3))
+
+
+def stated_ppo(log_p, old, advantages):
+    r = np.exp(log_p - old)
+    counts = np.where(advantages > 0, r <= 1.2, r >= 0.8)
+    return -r * advantages * counts / r.size
+
+
+def stated_kto(pc, pr, rc, rr, kl, beta, desirable_weight, undesirable_weight):
+    count = pc.size + pr.size
+    s, t = sigma(beta * (pc - rc - kl)), sigma(beta * (kl - (pr - rr)))
+    good = -desirable_weight * beta * s * (1 - s) / count
+    return good, undesirable_weight * beta * t * (1 - t) / count
+
+
+def stated_orpo(chosen, rejected, nll, beta):
+    log_odds = [log_p - np.log(1 - np.exp(log_p)) for log_p in (chosen, rejected)]
+    s, n = sigma(log_odds[1] - log_odds[0]), chosen.size
+    good, bad = (beta * s / (1 - np.exp(log_p)) / n for log_p in (chosen, rejected))
+    return -good, bad, 1 / n if np.ndim(nll) else 1.0
+
+
+def both_ways(slope):
+    return slope, -slope
+
+
+GRADIENTS = [
+    Stated(
+        losses.reward_ranking_loss,
+        "-sigmoid(rejected - chosen + margin) / N with respect to chosen, its opposite for",
+        lambda c, r, margin: both_ways(-sigma(r - c + margin) / c.size),
+        logps(2),
+        wrt=BOTH,
+        kwargs={"margin": 0.5},
+    ),
+    Stated(
+        losses.ppo_clip_loss,
+        "-r A / N while r is at most 1 + c (for A > 0) or at least 1 - c (for A < 0)",
+        stated_ppo,
+        ratios,
+    ),
+    *(
+        Stated(losses.kl_penalty, words, formula, logps(2), kwargs={"estimator": words[:2]})
+        for words, formula in (
+            ("k1: 1 / N", lambda x, y, estimator: 1 / x.size),
+            ("k2: -l / N", lambda x, y, estimator: -(y - x) / x.size),
+            ("k3: (1 - e^l) / N", lambda x, y, estimator: (1 - np.exp(y - x)) / x.size),
+        )
+    ),
+    Stated(
+        losses.dpo_loss,
+        "-beta (sigmoid(-h) - e) / N with respect to policy_chosen, its opposite for",
+        lambda *four, beta, label_smoothing: both_ways(
+            -beta * (sigma(-beta * margin_of(*four)) - label_smoothing) / four[0].size
+        ),
+        logps(4),
+        wrt=BOTH,
+        kwargs={"beta": 0.5, "label_smoothing": 0.2},
+    ),
+    Stated(
+        losses.ipo_loss,
+        "2 (h - 1 / (2 beta)) / N with respect to policy_chosen, its opposite for policy_rejected",
+        lambda *four, beta: both_ways(2 * (margin_of(*four) - 1 / (2 * beta)) / four[0].size),
+        logps(4),
+        wrt=BOTH,
+        kwargs={"beta": 0.3},
+    ),
+    Stated(
+        losses.kto_loss,
+        "-weight beta s (1 - s) / (N + M) with respect to a chosen log-probability",
+        stated_kto,
+        kto_args,
+        wrt=BOTH,
+        kwargs={"beta": 0.2, "desirable_weight": 0.7, "undesirable_weight": 1.3},
+    ),
+    *(
+        Stated(
+            losses.orpo_loss,
+            words,
+            stated_orpo,
+            lambda rng, nll=nll: (*(-rng.uniform(0.1, 3, (2, 5))), nll),
+            wrt=(0, 1, 2),
+            kwargs={"beta": 0.4},
+        )
+        for words, nll in (
+            ("-beta s / (1 - e^l) / N with respect to l = chosen_logps", np.arange(5.0)),
+            ("1 / N for each chosen_nll, 1 if it is one number for all", np.array(0.85)),
+        )
+    ),
 ]

@@ -1,7 +1,7 @@
 """Cases of microloss/losses/regularization.py."""
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -83,4 +83,35 @@ ERRORS = [
     Error(losses.ewc_penalty, ([W, W], [W], [W, W]), {}, ValueError, ("2 params", "1 anchors")),
     Error(losses.ewc_penalty, (W, W, -W), {}, ValueError, ("fisher", "-1")),
     Error(losses.ewc_penalty, (W, W, W), {"strength": -1}, ValueError, ("strength", "-1")),
+]
+
+GRADIENTS = [
+    Stated(
+        losses.l1_penalty,
+        "strength * sign(w)",
+        lambda w, strength: strength * np.sign(w),
+        one,
+        kwargs={"strength": 0.25},
+    ),
+    Stated(
+        losses.l2_penalty,
+        "2 strength * w",
+        lambda w, strength: 2 * strength * w,
+        one,
+        kwargs={"strength": 0.25},
+    ),
+    Stated(
+        losses.elastic_net_penalty,
+        "l1 * sign(w) + 2 l2 * w",
+        lambda w, l1, l2: l1 * np.sign(w) + 2 * l2 * w,
+        one,
+        kwargs={"l1": 0.25, "l2": 0.5},
+    ),
+    Stated(
+        losses.ewc_penalty,
+        "strength * F (w - w*)",
+        lambda w, anchors, fisher, strength: strength * fisher * (w - anchors),
+        earlier_task,
+        kwargs={"strength": 3.0},
+    ),
 ]

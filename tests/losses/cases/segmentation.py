@@ -1,7 +1,7 @@
 """Cases of microloss/losses/segmentation.py."""
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -265,7 +265,7 @@ def complete_with_a_constant_weight(boxes1, boxes2):
     iou = 1 - losses.box_iou_loss(boxes1, boxes2, reduction="none")
     a = np.array([shape(one, two, i)[1] for (one, two), i in zip(pairs, iou)])
 
-    def held(boxes1, boxes2, reduction):
+    def held(boxes1, boxes2, reduction="mean"):
         angles = [np.arctan((b[:, 2] - b[:, 0]) / (b[:, 3] - b[:, 1])) for b in (boxes1, boxes2)]
         v = (2 / np.pi * (angles[0] - angles[1])) ** 2
         values = losses.distance_box_iou_loss(boxes1, boxes2, reduction="none") + a * v
@@ -500,4 +500,164 @@ ERRORS = [
     Error(losses.dice_bce_loss, (HALF, HALF), {"bce_weight": -1}, ValueError, ("bce_weight",)),
     Error(losses.dice_bce_loss, (HALF, HALF), {"dice_weight": -1}, ValueError, ("dice_weight",)),
     Error(losses.dice_bce_loss, (HALF[:0], HALF[:0]), {}, ValueError, ("mean", "nothing")),
+]
+
+# ---- the gradients that the cards state ----------------------------------------------------------
+
+
+def masks_of_images(rng):
+    return masks(rng, (3, 2, 2))
+
+
+def sums(p, t, squared):
+    """I, P and T of each image, to be broadcast to its pixels."""
+    of_pixels = (p * t, p * p, t * t) if squared else (p * t, p, t)
+    return tuple(x.sum(axis=(1, 2), keepdims=True) for x in of_pixels)
+
+
+def stated_dice(p, t, axis, squared):
+    both, size, wanted = sums(p, t, squared)
+    total = size + wanted + EPS
+    inner = (2 * both + EPS) / total * (2 * p if squared else 1)
+    return -(2 * t - inner) / total / len(p)
+
+
+def stated_iou(p, t, axis, squared):
+    both, size, wanted = sums(p, t, squared)
+    union = size + wanted - both + EPS
+    return -(t - (2 * p - t if squared else 1 - t) * (both + EPS) / union) / union / len(p)
+
+
+def stated_tversky(p, t, axis, squared, alpha, beta):
+    both = (p * t).sum(axis=axis, keepdims=True)
+    over, under = np.maximum(p - t, 0), np.maximum(t - p, 0)
+    wrong = alpha * over**2 + beta * under**2
+    wrong = wrong if squared else alpha * p * (1 - t) + beta * (1 - p) * t
+    total = both + wrong.sum(axis=axis, keepdims=True) + EPS
+    slope = t + 2 * alpha * over - 2 * beta * under if squared else alpha + (1 - alpha - beta) * t
+    return -(t - slope * (both + EPS) / total) / total / len(p)
+
+
+def stated_dice_ce(x, target):
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    t = np.moveaxis(np.eye(x.shape[1])[target], -1, 1)
+    both, total = (v.sum(axis=(2, 3), keepdims=True) for v in (p * t, p + t))
+    dice = -(2 * t - (2 * both + EPS) / (total + EPS)) / (total + EPS) / (x.shape[0] * x.shape[1])
+    return p * (dice - (p * dice).sum(axis=1, keepdims=True)) + (p - t) / target.size
+
+
+def stated_dice_bce(x, t):
+    p = 1 / (1 + np.exp(-x))
+    total = p.sum() + t.sum() + EPS
+    dice = -(2 * t - (2 * np.sum(p * t) + EPS) / total) / total
+    return dice * p * (1 - p) + (p - t) / x.size
+
+
+def areas(one, two):
+    """I, U and the sides of the box around both; dI, dU, and which sides move the box around."""
+    low, high = np.maximum(one[:, :2], two[:, :2]), np.minimum(one[:, 2:], two[:, 2:])
+    around = np.maximum(one[:, 2:], two[:, 2:]) - np.minimum(one[:, :2], two[:, :2])
+    shared = np.maximum(high - low, 0)
+    sides, other = (b[:, 2:] - b[:, :2] for b in (one, two))
+    both = shared.prod(axis=1, keepdims=True)
+    union = (sides.prod(axis=1) + other.prod(axis=1))[:, None] - both
+    grows = np.array([-1, -1, 1, 1])
+    bounds = np.concatenate([one[:, :2] > two[:, :2], one[:, 2:] < two[:, 2:]], axis=1)
+    d_both = grows * bounds * (both > 0) * np.tile(shared[:, ::-1], 2)
+    d_union = grows * np.tile(sides[:, ::-1], 2) - d_both
+    return both, union, around, d_both, d_union, grows * ~bounds
+
+
+def stated_iou_of_boxes(one, two):
+    both, union, _, d_both, d_union, _ = areas(one, two)
+    return (both * d_union - union * d_both) / union**2 / len(one)
+
+
+def stated_generalized(one, two):
+    _, union, around, _, d_union, moves = areas(one, two)
+    area, d_area = around.prod(axis=1, keepdims=True), moves * np.tile(around[:, ::-1], 2)
+    empty = (union * d_area - area * d_union) / area**2 / len(one)
+    return stated_iou_of_boxes(one, two) + empty
+
+
+def stated_distance(one, two):
+    *_, around, _, _, moves = areas(one, two)
+    c2 = (around**2).sum(axis=1, keepdims=True)
+    between = (one[:, :2] + one[:, 2:] - two[:, :2] - two[:, 2:]) / 2
+    r2, d_r2 = (between**2).sum(axis=1, keepdims=True), np.tile(between, 2)
+    d_c2 = moves * 2 * np.tile(around, 2)
+    return stated_iou_of_boxes(one, two) + (c2 * d_r2 - r2 * d_c2) / c2**2 / len(one)
+
+
+def stated_complete(one, two):
+    iou = 1 - losses.box_iou_loss(one, two, reduction="none")
+    a = np.array([shape(b, c, i)[1] for b, c, i in zip(one, two, iou)])
+    (w1, h1), (w2, h2) = ((b[:, 2:] - b[:, :2]).T for b in (one, two))
+    d_v = 8 / np.pi**2 * (np.arctan(w1 / h1) - np.arctan(w2 / h2)) * h1 / (w1**2 + h1**2)
+    sides = np.stack([d_v, -w1 / h1 * d_v], axis=1)
+    of_shape = a[:, None] * np.concatenate([-sides, sides], axis=1)
+    return stated_distance(one, two) + of_shape / len(one)
+
+
+def ten_boxes(rng):
+    return random_boxes(rng, 10), random_boxes(rng, 10)
+
+
+GRADIENTS = [
+    *(
+        Stated(loss, words, formula, masks_of_images, kwargs=options | {"axis": (1, 2)} | more)
+        for loss, words, formula, more in (
+            (
+                losses.dice_loss,
+                "-(2 t - (2 I + eps) / (P + T + eps)) / (P + T + eps) / N",
+                stated_dice,
+                {},
+            ),
+            (
+                losses.iou_loss,
+                "-(t - (1 - t) (I + eps) / (U + eps)) / (U + eps) / N",
+                stated_iou,
+                {},
+            ),
+            (
+                losses.tversky_loss,
+                "-(t - (alpha + (1 - alpha - beta) t) (I + eps) / D) / D / N",
+                stated_tversky,
+                {"alpha": 0.3, "beta": 0.6},
+            ),
+        )
+        for options in ({"squared": False}, {"squared": True})
+    ),
+    Stated(
+        losses.dice_ce_loss,
+        "that of dice_loss through the softmax, plus (softmax(input) - one-hot target) / pixels",
+        stated_dice_ce,
+        logits_and_labels(2, 3, 4, 2),
+    ),
+    Stated(
+        losses.dice_bce_loss,
+        "that of dice_loss times p (1 - p), plus (p - target) / N",
+        stated_dice_bce,
+        logits_and_mask,
+    ),
+    Stated(losses.box_iou_loss, "(I dU - U dI) / U^2 / N", stated_iou_of_boxes, ten_boxes),
+    Stated(
+        losses.generalized_box_iou_loss,
+        "that of box_iou_loss, plus (U dA - A dU) / A^2 / N",
+        stated_generalized,
+        ten_boxes,
+    ),
+    Stated(
+        losses.distance_box_iou_loss,
+        "that of box_iou_loss, plus (c^2 dr^2 - r^2 dc^2) / c^4 / N",
+        stated_distance,
+        ten_boxes,
+    ),
+    Stated(
+        losses.complete_box_iou_loss,
+        "dv = 8 / pi^2 (arctan(w1 / h1) - arctan(w2 / h2)) h1 / (w1^2 + h1^2) for w1",
+        stated_complete,
+        ten_boxes,
+        held=complete_with_a_constant_weight,
+    ),
 ]

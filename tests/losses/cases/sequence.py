@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from harness import Case, Error, Extreme
+from harness import Case, Error, Extreme, Stated
 
 from microloss import losses
 
@@ -215,4 +215,30 @@ ERRORS = [
     Error(losses.ctc_loss, replaced(3, 2), {}, ValueError, ("target_lengths", "()", "(2,)")),
     Error(losses.ctc_loss, GOOD, {"blank": 3}, ValueError, ("blank", "0 to 2", "3")),
     Error(losses.ctc_loss, (LP[:, :0], np.zeros((0, 1), int), [], []), {}, ValueError, ("mean",)),
+]
+
+# ---- the gradient that the card states -----------------------------------------------------------
+
+
+def stated_ctc(log_probs, targets, input_lengths, target_lengths):
+    """The posterior, from all paths that spell the target, divided as the mean divides."""
+    posterior = np.zeros(log_probs.shape)
+    for n, labels in enumerate(rows_of(targets, target_lengths)):
+        rows, total = log_probs[: input_lengths[n], n], 0.0
+        for path in itertools.product(range(log_probs.shape[2]), repeat=len(rows)):
+            if collapse(path) == tuple(labels):
+                p = np.exp(sum(row[c] for row, c in zip(rows, path)))
+                posterior[np.arange(len(rows)), n, path] += p
+                total += p
+        posterior[:, n] /= total * len(labels) * len(target_lengths)
+    return -posterior
+
+
+GRADIENTS = [
+    Stated(
+        losses.ctc_loss,
+        "-P(class c at frame t | the target is spelled) / S / N",
+        stated_ctc,
+        sequences([[1, 2], [2, 0]], (4, 3), (2, 1)),
+    ),
 ]

@@ -1,39 +1,21 @@
-"""The gradient that each card states, once more as a formula in NumPy, to be compared with numbers.
+"""The gradients that the cards state, by family: rows of harness.Stated.
 
-One module for each file of microloss/losses/, with a list GRADIENTS of rows:
-
-    Stated(
-        losses.mse_loss,
-        "2 (input - target) / N",  # words of the Gradient section of its card
-        lambda x, t: 2 * (x - t) / x.size,  # the same in NumPy: (*args, **kwargs) -> gradient
-        two,  # rng -> the arguments, away from kinks
-    )
-
-`wrt` names the positions of the arguments whose gradient is stated; for several of them the formula
-returns a tuple. Every loss has a row; test_gradients.py checks each one at three points.
+They stand in GRADIENTS of the family's cases, or in a file of their own here.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import cases
+from harness import Stated as Stated
 
 
-@dataclass
-class Stated:
-    loss: Callable
-    words: str
-    formula: Callable
-    args: Callable
-    wrt: int | tuple = 0
-    kwargs: dict = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        return f"{self.loss.__name__}: {self.words}"
+def rows(name):
+    modules = [importlib.import_module(f"cases.{name}")]
+    if name in {found.name for found in pkgutil.iter_modules(__path__)}:
+        modules.append(importlib.import_module(f"{__name__}.{name}"))
+    return [row for module in modules for row in getattr(module, "GRADIENTS", ())]
 
 
-FAMILIES = {
-    found.name: importlib.import_module(f"{__name__}.{found.name}").GRADIENTS
-    for found in pkgutil.iter_modules(__path__)
-}
+NAMES = [found.name for found in pkgutil.iter_modules(cases.__path__)]
+FAMILIES = {name: rows(name) for name in NAMES if rows(name)}
