@@ -8,7 +8,7 @@ from ..engine.tensor import Tensor, values_of
 from ..functional import log_softmax, logsumexp, norm, pairwise_distance, softmax, softplus
 from . import check
 from .classification import cross_entropy
-from .common import loss, reduce, replaced
+from .common import in_float32, loss, reduce, replaced
 
 __all__ = [
     "batch_hard_triplets", "bpr_loss", "clip_loss", "contrastive_loss", "cosine_embedding_loss",
@@ -272,6 +272,7 @@ def relations(embeddings, labels):
 
 
 @loss
+@in_float32
 def cosine_embedding_loss(
     input1, input2, target, *, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
@@ -472,6 +473,7 @@ def listnet_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
 
 @loss
+@in_float32
 def info_nce_loss(
     query, positive, negatives=None, *, temperature=0.1, reduction: str = "mean"
 ) -> Tensor:
@@ -535,6 +537,7 @@ def info_nce_loss(
 
 
 @loss
+@in_float32
 def nt_xent_loss(z1, z2, *, temperature=0.5, reduction: str = "mean") -> Tensor:
     """NT-Xent, SimCLR's loss: the two views of an example should find each other among all views.
 
@@ -576,6 +579,7 @@ def nt_xent_loss(z1, z2, *, temperature=0.5, reduction: str = "mean") -> Tensor:
 
 
 @loss
+@in_float32
 def clip_loss(image_embeddings, text_embeddings, *, temperature=0.07) -> Tensor:
     """CLIP's loss: each image should find its text in the batch, and each text its image.
 
@@ -614,6 +618,7 @@ def clip_loss(image_embeddings, text_embeddings, *, temperature=0.07) -> Tensor:
 
 
 @loss
+@in_float32
 def supervised_contrastive_loss(
     embeddings, labels, *, temperature=0.1, reduction: str = "mean"
 ) -> Tensor:

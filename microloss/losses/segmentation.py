@@ -7,7 +7,7 @@ from ..functional import relu, sigmoid, softmax
 from . import check
 from .binary import binary_cross_entropy_with_logits
 from .classification import class_weights, cross_entropy, places, with_classes
-from .common import loss, reduce, replaced
+from .common import in_float32, loss, reduce, replaced
 
 __all__ = [
     "box_iou_loss", "complete_box_iou_loss", "dice_bce_loss", "dice_ce_loss", "dice_loss",
@@ -18,6 +18,7 @@ __all__ = [
 
 
 @loss
+@in_float32
 def dice_loss(
     input, target, *, axis=None, squared: bool = False, eps: float = 1e-7, reduction: str = "mean"
 ) -> Tensor:
@@ -68,6 +69,7 @@ def soft_dice(p, t, axis, squared, eps=1e-7):
 
 
 @loss
+@in_float32
 def iou_loss(
     input, target, *, axis=None, squared: bool = False, eps: float = 1e-7, reduction: str = "mean"
 ) -> Tensor:
@@ -113,6 +115,7 @@ def iou_loss(
 
 
 @loss
+@in_float32
 def tversky_loss(
     input,
     target,
@@ -168,6 +171,7 @@ def tversky_loss(
 
 
 @loss
+@in_float32
 def dice_ce_loss(
     input,
     target,
@@ -247,6 +251,7 @@ def foreground(input, include_background):
 
 
 @loss
+@in_float32
 def dice_bce_loss(
     input, target, *, dice_weight: float = 1.0, bce_weight: float = 1.0, squared: bool = False
 ) -> Tensor:
@@ -297,6 +302,7 @@ def masks(input, target, reduction):
 
 
 @loss
+@in_float32
 def box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = "mean") -> Tensor:
     """Box IoU loss: 1 minus intersection over union of two boxes.
 
@@ -332,6 +338,7 @@ def box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = "mean") -
 
 
 @loss
+@in_float32
 def generalized_box_iou_loss(
     boxes1, boxes2, *, eps: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
@@ -371,6 +378,7 @@ def generalized_box_iou_loss(
 
 
 @loss
+@in_float32
 def distance_box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = "mean") -> Tensor:
     """Distance box IoU loss: box IoU that also pulls the centres of the boxes together.
 
@@ -407,6 +415,7 @@ def distance_box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = 
 
 
 @loss
+@in_float32
 def complete_box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = "mean") -> Tensor:
     """Complete box IoU loss: the distance IoU loss, plus the difference of the shapes.
 

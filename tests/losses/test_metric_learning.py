@@ -365,6 +365,26 @@ def test_the_target_of_margin_ranking_has_a_gradient():
     np.testing.assert_array_equal(d, [[0, -1], [0, 1], [0, 0.5]])
 
 
+@pytest.mark.parametrize(
+    "name, second",
+    [
+        ("cosine_embedding_loss", None),
+        ("info_nce_loss", None),
+        ("nt_xent_loss", None),
+        ("clip_loss", None),
+        ("supervised_contrastive_loss", [0, 0]),
+    ],
+)
+def test_float16_zero_vectors(name, second):
+    """1e-12 is 0 in float16, and 0 / 0 would be nan."""
+    loss, zeros = getattr(losses, name), np.zeros((2, 3), np.float16)
+    x = ml.Tensor(zeros, requires_grad=True)
+    more = ([1, -1],) if name == "cosine_embedding_loss" else ()
+    value = loss(x, zeros if second is None else second, *more)
+    assert value.dtype == np.float16 and np.isfinite(value.item())
+    assert np.isfinite(ml.grad(value, x)[0]).all()
+
+
 # ---- identities ----------------------------------------------------------------------------------
 
 

@@ -375,6 +375,26 @@ def test_boxes_have_no_place_no_scale_and_no_order(loss):
     close(loss(one.reshape(4, 5, 4), two.reshape(4, 5, 4), reduction="none").ravel(), expected)
 
 
+@pytest.mark.parametrize("loss", [dice_loss, iou_loss, tversky_loss, dice_bce_loss])
+def test_float16_beyond_its_largest_number(loss):
+    """300 x 300 pixels are more than 65504; the sums are float32, the result is float16."""
+    p = np.random.default_rng(0).uniform(0.1, 0.9, (300, 300)).astype(np.float16)
+    t = (p > 0.4).astype(np.float16)
+    x = ml.Tensor(p, requires_grad=True)
+    value = loss(x, t)
+    assert value.dtype == np.float16
+    close(value.item(), loss(p.astype(float), t.astype(float)), rtol=1e-3)
+    assert np.isfinite(ml.grad(value, x)[0]).all()
+
+
+def test_float16_boxes_of_a_picture():
+    one, two = np.float16([[0, 0, 600, 400]]), np.float16([[100, 0, 700, 400]])
+    for loss in BOX_LOSSES:
+        value = loss(one, two)
+        assert value.dtype == np.float16
+        close(value, loss(one.astype(float), two.astype(float)), rtol=1e-3)
+
+
 def test_options_of_double_precision_leave_float32():
     p, x, half = P.astype(np.float32), np.float32(ONE), np.float64(0.5)
     assert tversky_loss(p, MASK, alpha=half, beta=half, eps=half).dtype == np.float32
