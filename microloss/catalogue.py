@@ -35,8 +35,7 @@ class Card:
 def card(name: str) -> Card:
     """The card of one loss.
 
-    Raises KeyError for a name that is no loss, and ValueError for a docstring without one of the
-    SECTIONS.
+    Raises: KeyError for an unknown name; ValueError for a docstring without one of the SECTIONS.
 
     >>> card("mse_loss").sections["Problem"]
     'regression.'

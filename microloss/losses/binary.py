@@ -64,7 +64,8 @@ def binary_cross_entropy_with_logits(
     Problem: binary classification.
 
     Use: the default for yes or no, and for several labels that are yes or no each.
-    pos_weight = negatives / positives lifts rare labels.
+    pos_weight = negatives / positives lifts rare labels, and with them the probabilities that come
+    out: the logits are log(pos_weight) too high, so subtract that for true probabilities.
 
     Meaning: the negative log-likelihood of a Bernoulli distribution; a soft target is the
     expectation over yes and no.
