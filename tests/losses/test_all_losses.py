@@ -110,6 +110,27 @@ def test_arguments_are_not_changed(case):
 
 
 @all_cases
+def test_nan_is_refused_or_comes_out(case):
+    """Unless the element does not count at all, such as the log-probability of another class."""
+    args, options = case.arguments(), case.options("mean")
+
+    def value_with(i, x):
+        changed = args[i].copy()
+        changed.flat[0] = x
+        return case.loss(*args[:i], changed, *args[i + 1 :], **options)
+
+    for i, a in enumerate(args):
+        if not (isinstance(a, np.ndarray) and a.dtype.kind == "f"):
+            continue
+        try:
+            value = value_with(i, np.nan)
+        except ValueError as error:
+            assert " holds nan, " in str(error)
+        else:
+            assert np.isnan(value) or value == value_with(i, a.flat[0] - 0.5)
+
+
+@all_cases
 def test_lists_arrays_and_tensors_give_one_value(case):
     args = case.arguments()
     options = case.options("sum")
