@@ -221,11 +221,7 @@ def dice_ce_loss(
     ce_weight = check.not_negative("ce_weight", ce_weight)
     input, target, axis = with_classes(input, target)
     classes = foreground(input, include_background)
-    at, counted = places(target, input.shape[axis], axis, ignore_index)
-    t = np.zeros(input.shape, input.dtype)
-    t[at] = 1 if counted is None else counted
-    p = softmax(input, axis=axis)
-    p = p if counted is None else p * np.expand_dims(counted, axis)
+    p, t = softmax_and_one_hot(input, target, axis, ignore_index)
     over = (0, *range(2, input.ndim)) if batch else tuple(range(2, input.ndim))
     dice = soft_dice(p, t, over, squared)
     if weight is not None:
@@ -236,6 +232,14 @@ def dice_ce_loss(
     dice = np.where(counts, dice[..., classes], 0).sum() / (int(counts.sum()) or 1)
     ce = cross_entropy(input, target, weight=weight, ignore_index=ignore_index)
     return dice_weight * dice + ce_weight * ce
+
+
+def softmax_and_one_hot(input, target, axis, ignore_index):
+    """Probabilities and masks of the classes, both 0 where a pixel does not count."""
+    at, counted = places(target, input.shape[axis], axis, ignore_index)
+    p, t = softmax(input, axis=axis), np.zeros(input.shape, input.dtype)
+    t[at] = 1 if counted is None else counted
+    return p if counted is None else np.where(np.expand_dims(counted, axis), p, 0), t
 
 
 def foreground(input, include_background):
@@ -373,8 +377,8 @@ def generalized_box_iou_loss(
     """
     boxes1, boxes2, eps = pair_of_boxes(boxes1, boxes2, eps)
     union, around = union_area(boxes1, boxes2), area(sides(box_around(boxes1, boxes2)))
-    apart = quotient(around - union, around + eps)
-    return reduce(1 - box_iou(boxes1, boxes2, eps) + apart, reduction)
+    empty = quotient(around - union, around + eps)
+    return reduce(1 - box_iou(boxes1, boxes2, eps) + empty, reduction)
 
 
 @loss
@@ -411,7 +415,8 @@ def distance_box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = 
     Regression; torchvision's distance_box_iou_loss.
     """
     boxes1, boxes2, eps = pair_of_boxes(boxes1, boxes2, eps)
-    return reduce(1 - box_iou(boxes1, boxes2, eps) + apart(boxes1, boxes2, eps), reduction)
+    distance = centre_distance(boxes1, boxes2, eps)
+    return reduce(1 - box_iou(boxes1, boxes2, eps) + distance, reduction)
 
 
 @loss
@@ -449,10 +454,10 @@ def complete_box_iou_loss(boxes1, boxes2, *, eps: float = 0.0, reduction: str = 
     Regression; torchvision's complete_box_iou_loss.
     """
     boxes1, boxes2, eps = pair_of_boxes(boxes1, boxes2, eps)
-    iou = box_iou(boxes1, boxes2, eps)
+    iou, distance = box_iou(boxes1, boxes2, eps), centre_distance(boxes1, boxes2, eps)
     v = 4 / np.pi**2 * (shape_angle(boxes2) - shape_angle(boxes1)) ** 2
     a = values_of(quotient(v, 1 - iou + v + eps))
-    return reduce(1 - iou + apart(boxes1, boxes2, eps) + a * v, reduction)
+    return reduce(1 - iou + distance + a * v, reduction)
 
 
 def pair_of_boxes(boxes1, boxes2, eps):
@@ -501,7 +506,7 @@ def box_iou(boxes1, boxes2, eps):
     return quotient(intersection_area(boxes1, boxes2), union_area(boxes1, boxes2) + eps)
 
 
-def apart(boxes1, boxes2, eps):
+def centre_distance(boxes1, boxes2, eps):
     """The squared distance of the centres, over the squared diagonal of the box around both."""
     between = (boxes1[..., :2] + boxes1[..., 2:] - boxes2[..., :2] - boxes2[..., 2:]) / 2
     diagonal = (sides(box_around(boxes1, boxes2)) ** 2).sum(axis=-1)
