@@ -15,7 +15,19 @@ import numpy as np
 from .engine.grad import differentiate, grad
 from .engine.rules import RULES, unbroadcast
 from .engine.tensor import Tensor, record
-from .terms import BROADCAST, Term, Writer, apply, bare, call, is_ours, same, trace, value_of
+from .terms import (
+    BROADCAST,
+    Term,
+    Writer,
+    apply,
+    bare,
+    call,
+    is_ours,
+    lifted,
+    same,
+    trace,
+    value_of,
+)
 
 __all__ = ["Derivation", "derivation"]
 
@@ -49,18 +61,28 @@ def short(value):
     return np.array2string(value, precision=4, separator=", ").replace("\n", "")
 
 
+def constant(name, x):
+    """The line that gives a small constant, or tells what a large one is."""
+    if not isinstance(x, np.ndarray):
+        return f"# {name} is a constant"
+    written = x.dtype in (np.float64, np.int64, bool) and x.size <= 6 and np.isfinite(x).all()
+    return f"{name} = np.array({x.tolist()})" if written else f"# {name} has shape {x.shape}"
+
+
 @dataclass
 class Derivation:
     """A program that computes a value and its gradient; print it, show it in a notebook, run it.
 
     lines : the assignments, forward and then backward.
     inputs : name -> array, what the program starts from.
+    constants : name -> array, what was used beside Tensors and has no name; small ones are written.
     gradients : name of an input -> name of its gradient.
     definitions : name -> source of the functions that NumPy does not have.
     """
 
     lines: list[Line]
     inputs: dict
+    constants: dict
     gradients: dict[str, str]
     definitions: dict[str, str] = field(default_factory=dict)
     values: bool = False
@@ -70,7 +92,8 @@ class Derivation:
         forward = [line.text(width, self.values) for line in self.lines if line.forward]
         back = [line.text(width, self.values) for line in self.lines if not line.forward]
         above = [text + "\n" * text.startswith("def") for text in self.definitions.values()]
-        return "\n".join([*above, *forward, "# backward", *back])
+        constants = [constant(name, x) for name, x in self.constants.items()]
+        return "\n".join([*above, *constants, *forward, "# backward", *back])
 
     __repr__ = __str__
 
@@ -91,7 +114,7 @@ class Derivation:
         unknown = inputs.keys() - self.inputs.keys()
         if unknown:
             raise TypeError(f"no input is called {sorted(unknown)}; there are {list(self.inputs)}")
-        space = {"np": np} | self.inputs | inputs
+        space = {"np": np} | self.constants | self.inputs | inputs
         with np.errstate(all="ignore"):
             exec(str(self), space)
         return {line.name: space[line.name] for line in self.lines if line.name}
@@ -150,7 +173,9 @@ def derivation(
             raise RuntimeError(f"the program's {made.shares[leaf].name} is not what backward gives")
     gradients = {made.terms[leaf].name: made.shares[leaf].name for leaf in leaves}
     writer = made.writer
-    return Derivation(made.lines, writer.inputs, gradients, writer.definitions, values)
+    named = {name: x for name, x in writer.inputs.items() if name not in writer.constants}
+    constants = {name: x for name, x in writer.inputs.items() if name in writer.constants}
+    return Derivation(made.lines, named, constants, gradients, writer.definitions, values)
 
 
 class Deriver:
@@ -224,6 +249,7 @@ class Deriver:
     def add(self, tensor, i, arg):
         """Write what arg gets from its i-th place in the operation that made tensor."""
         term, chosen = self.share(tensor, i, arg)
+        term = lifted(term)
         for choice in chosen:
             self.lines.append(Line("", self.writer.text(choice), choice.value))
         name, why, uses = "d_" + self.terms[arg].name, tensor._fn.__name__, self.uses[arg]

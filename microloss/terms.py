@@ -185,12 +185,22 @@ def operands(term):
     return args
 
 
+def lifted(term):
+    """f(broadcast(x)) as broadcast(f(x)), for an elementwise f."""
+    if not isinstance(term.fn, np.ufunc) or term.fn.signature or term.name:
+        return term
+    inner = apply(term.fn, [bare(a) for a in term.args], term.kwargs)
+    same_shape = inner.shape == term.shape
+    return term if same_shape else apply(BROADCAST, (inner,), {"shape": term.shape})
+
+
 class Writer:
     """Terms as Python: constants get names, functions of ours get definitions."""
 
     def __init__(self, names):
         self.names = names  # id of an object -> its name
         self.inputs = {}  # name -> array, or a function that has no source
+        self.constants = set()  # names of inputs that nobody has named
         self.definitions = {}  # name -> text
         self.taken = {"np", *names.values()}
 
@@ -200,6 +210,8 @@ class Writer:
             fresh = (f"{stem}{i}" for i in itertools.count(1))
             self.names[id(x)] = next(name for name in fresh if name not in self.taken)
             self.taken.add(self.names[id(x)])
+            if stem == "c":
+                self.constants.add(self.names[id(x)])
         return self.names[id(x)]
 
     def constant(self, x):
