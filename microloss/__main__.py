@@ -5,7 +5,7 @@ import difflib
 import os
 import sys
 
-from . import catalogue
+from . import catalogue, worked
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,6 +18,9 @@ def main(argv: list[str] | None = None) -> int:
     losses.add_argument(
         "--markdown", action="store_true", help="the table as it is in losses/README.md"
     )
+    derive = commands.add_parser("derive", help="the gradient of a loss, written out line by line")
+    derive.add_argument("name", help="a loss, such as huber_loss")
+    derive.add_argument("--values", action="store_true", help="with the numbers of the example")
     choose = commands.add_parser("choose", help="which loss for which task, and why")
     choose.add_argument(
         "task", nargs="?", choices=catalogue.TASKS, help="what the model should learn"
@@ -26,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if args.command == "choose":
         print(catalogue.advice(args.task))
-    elif args.markdown:
+    elif args.command == "derive" and args.name in catalogue.LOSSES:
+        print(worked.explained(args.name, values=args.values))
+    elif args.command == "losses" and args.markdown:
         print(catalogue.markdown())
     elif args.name is None:
         print(catalogue.table())

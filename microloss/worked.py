@@ -2,6 +2,8 @@
 
 import doctest
 import inspect
+import textwrap
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,6 +36,18 @@ def first_call(name):
             signature = inspect.signature(losses.LOSSES[name])
             return signature.bind(*call.args_given, **call.kwargs_given).arguments
     raise ValueError(f"the example of {name} does not call it")
+
+
+def explained(name: str, values: bool = False) -> str:
+    """The gradient that the card of a loss states, and the derivation of its example."""
+    stated = textwrap.fill(f"Gradient: {card(name).sections['Gradient']}", 88)
+    made = replace(worked_example(name), values=values)
+    given = "\n".join(f"{key} = {text(x)}" for key, x in made.inputs.items())
+    return f"{name}\n\n{stated}\n\n{given}\n\n{made}"
+
+
+def text(array):
+    return "np.array(" + np.array2string(array, separator=", ", prefix=" " * 9) + ")"
 
 
 def worked_example(name: str) -> Derivation:

@@ -11,13 +11,17 @@ from rule_cases import CASES
 import microloss as ml
 from microloss import Tensor, grad, losses, nn
 from microloss import functional as F
+from microloss.__main__ import main
 from microloss.derivation import derivation
 from microloss.engine import RULES
+from microloss.worked import worked_example
 
 sys.path.insert(0, str(Path(__file__).parent / "losses"))
 from cases import FAMILIES
+from gradients import FAMILIES as GRADIENTS
 
 LOSSES = [case for family in FAMILIES for case in family.CASES]
+STATED = [row for rows in GRADIENTS.values() for row in rows]
 
 
 def variable(values):
@@ -121,6 +125,34 @@ def test_random_graphs(seed):
     rng = np.random.default_rng(seed)
     output, leaves = random_graph(rng)
     proved(output, leaves, all_steps=bool(seed % 2), expand=bool(seed % 3 == 0))
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_the_worked_example_of_every_loss_runs(name, capsys):
+    assert main(["derive", name]) == 0
+    printed = capsys.readouterr().out
+    assert "Gradient: " in printed and "# backward" in printed
+    made = worked_example(name)
+    assert "rule" not in made.constants
+    space = {"np": np} | made.constants
+    with np.errstate(all="ignore"):
+        exec(printed[printed.index("\n\n", printed.index("Gradient: ")) :], space)
+    for variable_name, gradient in made.gradients.items():
+        assert np.shape(space[gradient]) == np.shape(space[variable_name])
+
+
+@pytest.mark.parametrize("row", STATED, ids=lambda row: row.id)
+def test_the_derivation_agrees_with_what_the_card_states(row):
+    for seed in range(3):
+        args = row.args(np.random.default_rng(seed))
+        wrt = row.wrt if isinstance(row.wrt, tuple) else (row.wrt,)
+        stated = row.formula(*args, **row.kwargs)
+        args = [variable(np.asarray(a, float)) if i in wrt else a for i, a in enumerate(args)]
+        made = derivation(row.loss(*args, **row.kwargs), {f"x{i}": args[i] for i in wrt})
+        space = made.run()
+        for i, expected in zip(wrt, stated if isinstance(row.wrt, tuple) else (stated,)):
+            got = space[made.gradients[f"x{i}"]]
+            np.testing.assert_allclose(got, np.broadcast_to(expected, got.shape), 1e-9, 1e-12)
 
 
 # ---- what it says --------------------------------------------------------------------------------
