@@ -274,7 +274,8 @@ def p(x):
 def penalty_of_squares(w, real, fake, **options):
     """For the critic sum(w x^2) / 2, whose slope is w x."""
     critic = lambda x: (w * x * x).sum(axis=1) / 2
-    return losses.gradient_penalty(critic, real, fake, **options).data
+    penalty = losses.gradient_penalty(critic, real, fake, **options)
+    return penalty if isinstance(w, ml.Tensor) else penalty.data
 
 
 def stated_penalty(w, real, fake, mix, weight):
