@@ -324,14 +324,14 @@ claim(
 fig, (graph, cost) = plt.subplots(1, 2, figsize=(12, 4), width_ratios=[2.2, 1])
 VALUES = {"w": 2.0, "b": -0.5, "z": z.item(), "p": p.item(), "loss": (p.item() - y) ** 2}
 GRADIENTS = {"w": dz * x, "b": dz, "z": dz, "p": dp, "loss": 1.0}
-PLACES = {"w": (0, 1), "b": (0, 0), "z": (1.3, 0.5), "p": (2.6, 0.5), "loss": (3.9, 0.5)}
+PLACES = {"w": (0, 1), "b": (0, 0), "z": (1.4, 0.5), "p": (2.8, 0.5), "loss": (4.2, 0.5)}
 LOCAL_SLOPES = {
     ("w", "z"): f"x = {x}",
     ("b", "z"): "1",
     ("z", "p"): f"1 - p² = {1 - p.item() ** 2:.2f}",
     ("p", "loss"): f"2 (p - y) = {dp:.2f}",
 }
-forward = {"arrowstyle": "->", "color": COLOR["truth"], "lw": 1.5, "shrinkA": 52, "shrinkB": 52}
+forward = {"arrowstyle": "->", "color": COLOR["truth"], "lw": 1.5, "shrinkA": 58, "shrinkB": 58}
 backward = forward | {"color": COLOR["naive"]}
 for (start, end), slope in LOCAL_SLOPES.items():
     (x0, y0), (x1, y1) = PLACES[start], PLACES[end]
@@ -341,21 +341,16 @@ for (start, end), slope in LOCAL_SLOPES.items():
     graph.text(
         (x0 + x1) / 2, (y0 + y1) / 2 + above, slope, ha="center", va="center", color=COLOR["naive"]
     )
+box = {"boxstyle": "round,pad=0.6", "facecolor": "white", "edgecolor": "#888888", "lw": 1}
 for name, place in PLACES.items():
-    box = {"boxstyle": "round,pad=0.8", "facecolor": "white", "edgecolor": "#888888", "lw": 1}
-    graph.text(*place, f"{name} = {VALUES[name]:.3f}\n", ha="center", va="center", bbox=box)
-    graph.text(
-        *place,
-        f"\ngradient {GRADIENTS[name]:.3f}",
-        ha="center",
-        va="center",
-        color=COLOR["naive"],
-        fontsize=9,
-    )
+    middle = {"ha": "center", "va": "center"}
+    gradient = f"\ngradient {GRADIENTS[name]:.3f}"
+    graph.text(*place, gradient, color=COLOR["naive"], bbox=box, **middle)
+    graph.text(*place, f"{name} = {VALUES[name]:.3f}\n", **middle)
 graph.plot([], [], color=COLOR["truth"], lw=1, label="forward: values")
 graph.plot([], [], color=COLOR["naive"], label="backward: gradient times local slope")
 graph.legend(loc="lower right")
-graph.set(xlim=(-0.45, 4.35), ylim=(-0.35, 1.25))
+graph.set(xlim=(-0.45, 4.65), ylim=(-0.35, 1.25))
 graph.set(title="Each arrow back multiplies the gradient by its local slope")
 graph.axis("off")
 
@@ -367,7 +362,7 @@ for held, color, name in [
     cost.loglog(DEPTHS, kilobytes, "o-", color=color)
     cost.text(DEPTHS[-1], 1.25 * kilobytes[-1], name, color=color, ha="right", va="bottom")
 cost.set(xlabel="layers", ylabel="memory held (KB)", ylim=(3, 1000))
-cost.set(title="The price is memory")
+cost.set(title="The price: memory grows with depth")
 save(fig)
 
 # %% Take away

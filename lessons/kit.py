@@ -289,16 +289,15 @@ def sweep(
 
     if _in_notebook():
         fig = plt.figure(figsize=SWEEP_SIZE)
-        player = FuncAnimation(fig, frame, frames=values, fargs=(fig,)).to_jshtml(
-            default_mode="once"
-        )
-        _show(f"[a figure for each {label}]", "text/html", _offline(player))
+        animation = FuncAnimation(fig, frame, frames=values, fargs=(fig,))
+        player = _offline(animation.to_jshtml(default_mode="once"))
+        _show(f"[a figure for each {label}]", "text/html", player)
         plt.close(fig)
         return
 
     fig = plt.figure(figsize=SWEEP_SIZE)
     frame(values[middle], fig)
-    _write(_png(fig), re.sub(r"\W+", "_", label))
+    _write(_png(fig), re.sub(r"\W+", "_", label).strip("_"))
     plt.close(fig)
     if args.show:
         window = plt.figure(figsize=(SWEEP_SIZE[0], SWEEP_SIZE[1] + 0.5))
@@ -342,7 +341,7 @@ def _markdown(text: str) -> str:
     blocks = []
     for verbatim, lines in _blocks(text):
         if verbatim:
-            blocks.append(f"```text\n{textwrap.dedent(chr(10).join(lines))}\n```")
+            blocks.append("```text\n" + textwrap.dedent("\n".join(lines)) + "\n```")
         else:
             blocks.append(re.sub(r"(`[^`]*`)|[\\*_$<]", escape, " ".join(lines)))
     return "\n\n".join(blocks)

@@ -65,7 +65,7 @@ def report(lesson: Lesson, results: dict[int, Result]) -> bool:
         for note in _notes(by_seed, results):
             print(f"        {note}")
     for seed, result in results.items():
-        if not result.passed and all(claim.holds for claim in result.claims):
+        if _crashed(result):
             _line(False, f"seed {seed}", "the lesson ended with an error")
             print(f"        {result.output.splitlines()[-1]}")
     print(flush=True)
@@ -74,13 +74,18 @@ def report(lesson: Lesson, results: dict[int, Result]) -> bool:
     )
 
 
+def _crashed(result: Result) -> bool:
+    return "\nClaims held: " not in result.output
+
+
 def _line(passed: bool, count: str, text: str) -> None:
     print(f"  {kit.tick(passed)} {count:>8}  {text}")
 
 
 def _notes(by_seed: dict[int, Claim], results: dict[int, Result]) -> Iterator[str]:
     """The worst evidence: on seeds that fail, or else the least and the greatest first number."""
-    missing = [str(seed) for seed in results if seed not in by_seed]
+    ended = [seed for seed, result in results.items() if not _crashed(result)]
+    missing = [str(seed) for seed in ended if seed not in by_seed]
     if missing:
         yield (
             f"not claimed on seeds {', '.join(missing)}: a statement must be the same for every "

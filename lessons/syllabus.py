@@ -34,9 +34,9 @@ and `python -m lessons check N` says which are right, and why the others are not
 ## Your first day
 
 1. Open [01_what_is_a_loss.py](01_what_is_a_loss.py) in an editor, beside a terminal.
-2. Run `python -m lessons 1` in the terminal. At "Predict first" it waits. Write down what you
-   expect, in one sentence, and why; then press Enter. To be wrong here costs nothing, and you will
-   remember the answer.
+2. Run `python -m lessons 1` in the terminal. At "Predict first" it waits (with `--no-pause` it does
+   not). Write down what you expect, in one sentence, and why; then press Enter. To be wrong here
+   costs nothing, and you will remember the answer.
 3. Read the cell of the script (from one `# %%` to the next) that printed what you see. Editors such
    as VS Code, Spyder and PyCharm run a script cell by cell, and show formulas and figures in place.
 4. Open the figure that the lesson names, and find in it what its titles say.

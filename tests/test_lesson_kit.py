@@ -479,7 +479,8 @@ claim(f"c is {args.seed // 3}", True, "1")
         "first",
     )
     write('claim("d grows", True, f"{10 - args.seed:,} times")\n', 2, "second")
-    write('claim("e", True, "1")\nif args.seed == 3:\n    1 / 0\n', 3, "third")
+    crash = "if args.seed == 3:\n    1 / 0\n"
+    write(f'claim("e", True, "1")\n{crash}claim("f", True, "1")\n', 3, "third")
     run = course(tmp_path, "--seeds", "0-3", "--out", tmp_path / "figures")
     assert run.returncode == 1 and run.stderr == ""
     assert not (tmp_path / "figures").exists()
@@ -505,6 +506,8 @@ claim(f"c is {args.seed // 3}", True, "1")
         "",
         " 3  A toy ...F",
         "  ✓   4 of 4  e",
+        "        1",
+        "  ✗   3 of 4  f",
         "        1",
         "  ✗   seed 3  the lesson ended with an error",
         "        ZeroDivisionError: division by zero",
