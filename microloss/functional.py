@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .engine.compositions import COMPOSED
+from .engine.linalg import p_norm
 from .engine.rules import primitive, unreduce
 from .engine.tensor import Tensor
 
@@ -214,21 +214,6 @@ def log1mexp(x: Array) -> Array:
 # ---- distances -----------------------------------------------------------------------------------
 
 
-def norm_rule(g, y, x, *, p=2, axis=None, keepdims=False):
-    """sign(x) (|x| / y)^(p-1), and 0 where the norm is 0."""
-    g, y = unreduce(g, x, axis), unreduce(y, x, axis)
-    y = np.where(y == 0, 1, y)
-    return g * x / y if p == 2 else g * np.sign(x) * (np.abs(x) / y) ** (p - 1)
-
-
-@primitive(norm_rule)
-@to_zero
-def p_norm(x, *, p=2, axis=None, keepdims=False):
-    if p == 2:
-        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
-    return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
-
-
 def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
     """The p-norm (sum |x|^p)^(1/p) over `axis`, p >= 1 or infinity; its gradient at 0 is 0.
 
@@ -241,17 +226,6 @@ def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
     if not p >= 1:
         raise ValueError(f"norm: p must be at least 1, got {p!r}")
     return p_norm(x, p=p, axis=axis, keepdims=keepdims)
-
-
-def linalg_norm(x, ord=None, axis=None, keepdims=False):
-    """np.linalg.norm for vectors; for a matrix the Frobenius norm."""
-    matrix = ord is not None and (x.ndim if axis is None else np.size(axis)) > 1
-    if ord == "fro" or (ord is None and axis is None) or not matrix:
-        return norm(x, 2 if ord in (None, "fro") else ord, axis=axis, keepdims=keepdims)
-    raise TypeError(f"np.linalg.norm: no derivative rule for the matrix norm ord={ord!r}")
-
-
-COMPOSED[np.linalg.norm] = linalg_norm
 
 
 def pairwise_distance(

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 import microloss as ml
 from microloss import Tensor
 from microloss import functional as F
-from microloss.engine import rules
+from microloss.engine import linalg, rules
 from microloss.engine.compositions import COMPOSED
 from microloss.engine.rules import RULES
 from microloss.engine.tensor import astype
@@ -24,7 +25,7 @@ STEP = 1e-3
 # f'(x) = sum of weight * f(x + k STEP) / STEP, exact for polynomials of degree 6
 STENCIL = {k: w / 60 for k, w in zip((-3, -2, -1, 1, 2, 3), (-1, 9, -45, 45, -9, 1))}
 
-NAMES = {"np": np, "F": F, "rules": rules}
+NAMES = {"np": np, "F": F, "rules": rules, "sliding_window_view": sliding_window_view}
 
 
 @dataclass(eq=False)
@@ -182,6 +183,7 @@ TABLE = {
         ("a + 1.5", (2, 3)), ("1.5 + a", (2, 3)), ("[1, 2, 3] + a", (2, 3)), ("a + a", (2, 3)),
         ("np.ones((2, 1)) + a", (3,)), ("a + np.array([1, 2, 3])", (2, 3)),
         ("np.float64(2) + a", (2, 3)), ("(a + b) + a", (2, 3), (3,)), ("a + [[1], [2]]", (3,)),
+        ("np.add.outer(a, b)", (2, 3), (2,)),
     ],
     np.subtract: [
         ("a - 1.5", (2, 3)), ("1.5 - a", (2, 3)), ("np.ones((2, 1)) - a", (3,)),
@@ -190,6 +192,7 @@ TABLE = {
     np.multiply: [
         ("a * 1.5", (2, 3)), ("3 * a", (2, 3)), ("np.array([1, 2, 3]) * a", (2, 3)),
         ("a * a", (2, 3)), ("a * np.arange(2.0)[:, None]", (3,)),
+        ("np.multiply.outer([1, 2], a)", (3,)), ("np.multiply.outer(a, 2.0)", (3,)),
     ],
     np.divide: [
         ("a / 1.5", (2, 3)), ("2 / a", (2, 3)), ("np.array([1, 2, 3]) / a", (2, 3)),
@@ -208,7 +211,7 @@ TABLE = {
     np.absolute: [("abs(a)", (2, 3)), ("np.abs(a)", ())],
     np.maximum: [("np.maximum(a, 0.1)", (2, 3)), ("np.maximum([0.1, 0.2, 0.3], a)", (2, 3))],
     np.minimum: [("np.minimum(a, 0.1)", (2, 3)), ("np.minimum([0.1, 0.2, 0.3], a)", (2, 3))],
-    np.remainder: [("np.remainder(a, b)", *MODULO), ("np.mod(a, 0.7)", MODULO[0])],
+    np.remainder: [("np.remainder(a, b)", *MODULO), ("a % 0.7", MODULO[0]), ("5 % a", MODULO[1])],
     np.fmod: [("np.fmod(a, b)", *MODULO), ("np.fmod(5.0, a)", MODULO[1])],
     np.matmul: [
         ("a @ b", (3,), (3,)), ("a @ b", (2, 3), (3,)), ("a @ b", (3,), (3, 2)),
@@ -453,6 +456,9 @@ TABLE = {
         ("np.einsum('ii,i->', a, b)", (3, 3), (3,)),
         ("np.einsum(',ij->ji', a, b)", (), (2, 3)),
         ("np.einsum('ij,j->i', np.ones((2, 3)), a)", (3,)),
+        ("np.einsum(a, [0, 1], b, [1, 2], [2, 0])", (2, 3), (3, 4)),
+        ("np.einsum(a, [..., 0], [1.0, 2.0], [0])", (3, 2)),
+        ("np.einsum('ij,j->i', [[1, 2], [3, 4]], a)", (2,)),
     ],
     np.linalg.norm: [
         ("np.linalg.norm(a)", (2, 3)), ("np.linalg.norm(a, axis=0)", (2, 3)),
@@ -461,6 +467,10 @@ TABLE = {
         ("np.linalg.norm(a, 'fro')", (2, 3)),
         ("np.linalg.norm(a, axis=(0, 2))", (2, 3, 2)), ("np.linalg.norm(a, ord=2)", (3,)),
         ("np.linalg.norm(a, 'fro', (1, 2), keepdims=True)", (2, 3, 2)),
+        *[(f"np.linalg.norm(a, {order})", (2, 3))
+          for order in (1, -1, 2, -2, "np.inf", "-np.inf", "'nuc'")],
+        ("np.linalg.norm(a, 2, axis=(0, 2), keepdims=True)", (2, 3, 2)),
+        ("np.linalg.norm(a, 1, axis=(2, 0))", (2, 3, 2)), ("np.linalg.norm(a, -np.inf)", (3,)),
     ],
     np.linalg.solve: [
         ("np.linalg.solve(a + 3 * np.eye(3), b)", (3, 3), (3,)),
@@ -476,6 +486,162 @@ TABLE = {
     np.linalg.inv: [
         ("np.linalg.inv(a + 3 * np.eye(3))", (3, 3)),
         ("np.linalg.inv(a + 3 * np.eye(2))", (3, 2, 2)),
+    ],
+    np.unique: [("np.unique(a)", (2, 3)), ("np.unique([[1.0, 2.0], [3.0, 1.0]] + a * 0.1)", ())],
+    sliding_window_view: [
+        ("sliding_window_view(a, 2)", (4,)), ("sliding_window_view(a, (2, 2))", (3, 3)),
+        ("sliding_window_view(a, 2, axis=0)", (3, 2)),
+    ],
+    np.flipud: [("np.flipud(a)", (2, 3)), ("np.flipud(m=a)", (3,))],
+    np.fliplr: [("np.fliplr(a)", (2, 3))],
+    np.atleast_1d: [("np.atleast_1d(a)", ()), ("np.atleast_1d(a, b)", (), (2, 3))],
+    np.atleast_2d: [("np.atleast_2d(a)", (3,)), ("np.atleast_2d(a)", ())],
+    np.atleast_3d: [("np.atleast_3d(a)", shape) for shape in ((), (3,), (2, 3), (2, 2, 2))],
+    np.full_like: [
+        ("np.full_like(a, a[0])", (2, 3)), ("np.full_like(a, a, dtype=float, shape=(3, 2))", (2,)),
+    ],
+    np.append: [
+        ("np.append(a, 2.0)", (2, 3)), ("np.append([1, 2], a)", (2, 3)),
+        ("np.append(a, b, axis=0)", (2, 3), (1, 3)),
+    ],
+    np.dstack: [("np.dstack([a, b])", (2, 3), (2, 3)), ("np.dstack([a, [1, 2]])", (2,))],
+    np.column_stack: [
+        ("np.column_stack([a, b])", (3,), (3, 2)), ("np.column_stack([a, [1, 2]])", (2,)),
+    ],
+    np.hsplit: [("np.hsplit(a, 2)", (2, 4)), ("np.hsplit(a, [1])", (3,))],
+    np.vsplit: [("np.vsplit(a, [1, 2])", (3, 2))],
+    np.dsplit: [("np.dsplit(a, 3)", (2, 1, 3))],
+    np.meshgrid: [
+        ("np.meshgrid(a, b)", (3,), (2,)), ("np.meshgrid(a, b, indexing='ij')", (3,), (2,)),
+        ("np.meshgrid(a, [1, 2], b)[::2]", (3,), ()),
+    ],
+    np.diag: [
+        ("np.diag(a)", (3,)), ("np.diag(a, k=-1)", (2,)), ("np.diag(a, 1)", (3, 4)),
+    ],
+    np.linspace: [
+        ("np.linspace(a, b, 4)", (), ()), ("np.linspace(0.0, a, num=3, endpoint=False)", (2,)),
+        ("np.linspace(a, [1, 2], 3, axis=-1)", (2,)),
+    ],
+    np.fmax: [
+        ("np.fmax(a, 0.1)", (2, 3)), ("np.fmax(np.where([True, False, False], np.nan, a), b)",
+         (2, 3), (3,)),
+    ],
+    np.fmin: [
+        ("np.fmin(0.1, a)", (2, 3)), ("np.fmin(a, np.where([True, False, False], np.nan, b))",
+         (2, 3), (3,)),
+    ],
+    np.polyval: [
+        ("np.polyval(a, b)", (3,), (2, 3)), ("np.polyval([2, 0, 1], a)", (2, 3)),
+        ("np.polyval(a, [1.0, 2.0])", (4,)),
+    ],
+    np.nan_to_num: [
+        ("np.nan_to_num(np.where([True, False, False], np.nan, a))", (2, 3)),
+        ("np.nan_to_num(np.where([True, False, False], np.inf, a), posinf=2.0)", (2, 3)),
+        ("np.nan_to_num(np.where([True, False, False], -np.inf, a), True, 0.0, 1.0, -1.0)", (3,)),
+    ],
+    np.select: [
+        ("np.select([a > 0, a < -0.5], [a * a, b], 2.0)", (2, 3), (3,)),
+        ("np.select([[True, False, False]], [a], default=b)", (2, 3), ()),
+    ],
+    np.sinc: [
+        ("np.sinc(a)", (2, 3)), ("np.sinc(a)", [0.0, 0.05, -0.09, 0.12]), ("np.sinc(a)", ()),
+    ],
+    np.interp: [
+        ("np.interp(a, [-1, 0, 0.5], b)", [[-0.7, 0.2], [-1.5, 3.0]], (3,)),
+        ("np.interp([0.3, 1.4, 5.0], a, b, left=0.5, right=-2.0)", [0.4, 1.0, 2.5], (3,)),
+        ("np.interp(0.6, [0.0, 1.0], a)", (2,)),
+    ],
+    np.nansum: [
+        ("np.nansum(np.where([True, False, False], np.nan, a), axis=0)", (2, 3)),
+        ("np.nansum(a, 1, keepdims=True)", (2, 3)),
+    ],
+    np.nanmean: [
+        ("np.nanmean(np.where([True, False, False], np.nan, a))", (2, 3)),
+        ("np.nanmean(np.where([[True], [False]], np.nan, a), 0, keepdims=True)", (2, 3)),
+    ],
+    np.kron: [
+        ("np.kron(a, b)", (2, 3), (3, 2)), ("np.kron(a, b)", (3,), (2, 2)),
+        ("np.kron([1, 2], a)", (2,)), ("np.kron(a, 2.0)", (2,)),
+    ],
+    np.cross: [
+        ("np.cross(a, b)", (3,), (3,)), ("np.cross(a, b)", (2, 3), (3,)),
+        ("np.cross(a, b, axis=0)", (3, 2), (3, 2)), ("np.cross([1, 2, 3], a)", (3,)),
+        ("np.cross(a, b, 0, 1, 0)", (3, 2), (2, 3)),
+    ],
+    np.average: [
+        ("np.average(a)", (2, 3)), ("np.average(a, 1, np.array([1, 2, 3]))", (2, 3)),
+        ("np.average(a, weights=b * b)", (2, 3), (2, 3)), ("np.average([1.0, 2], weights=a)", (2,)),
+        ("np.average(a, axis=0, weights=[1, 3], keepdims=True)", (2, 3)),
+    ],
+    np.median: [
+        ("np.median(a)", (2, 3)), ("np.median(a, axis=1)", (2, 3)), ("np.median(a, 0)", (4, 3)),
+        ("np.median(a, (0, 2), keepdims=True)", (2, 3, 2)), ("np.median(a)", ()),
+    ],
+    np.quantile: [
+        ("np.quantile(a, 0.3)", (2, 3)), ("np.quantile(a, [0.0, 0.35, 1.0], axis=0)", (4, 3)),
+        ("np.quantile(a, [[0.2], [0.9]], -1, keepdims=True)", (2, 3)),
+    ],
+    np.percentile: [("np.percentile(a, 30)", (2, 3)), ("np.percentile(a, [5, 50], 1)", (2, 4))],
+    np.cov: [
+        ("np.cov(a)", (3, 4)), ("np.cov(a)", (4,)), ("np.cov(a, b)", (4,), (4,)),
+        ("np.cov(a, rowvar=False, bias=True)", (4, 3)), ("np.cov(a, None, True, False, 2)", (2, 4)),
+    ],
+    np.corrcoef: [("np.corrcoef(a)", (3, 4)), ("np.corrcoef(a, b)", (4,), (4,)),
+                  ("np.corrcoef(a, rowvar=False)", (4, 2))],
+    np.convolve: [
+        *[(f"np.convolve(a, b, '{mode}')", (5,), (n,))
+          for mode in ("full", "same", "valid") for n in (1, 2, 3)],
+        ("np.convolve([1, 2], a)", (3,)), ("np.convolve(a, b, mode='same')", (2,), (5,)),
+    ],
+    np.trapezoid: [
+        ("np.trapezoid(a)", (4,)), ("np.trapezoid(a, dx=0.5, axis=0)", (3, 2)),
+        ("np.trapezoid(a, b, axis=0)", (3, 2), (3,)), ("np.trapezoid(a, b)", (2, 3), (2, 3)),
+        ("np.trapezoid(a, [0, 1, 3])", (2, 3)),
+    ],
+    np.gradient: [
+        ("np.gradient(a)", (4,)), ("np.gradient(a, 0.5)", (3, 4)),
+        ("np.gradient(a, 0.5, 2.0)", (3, 3)), ("np.gradient(a, axis=1)", (3, 4)),
+    ],
+    np.vdot: [("np.vdot(a, b)", (2, 3), (2, 3)), ("np.vdot(a, [1, 2])", (2,))],
+    np.linalg.det: [
+        ("np.linalg.det(a + 3 * np.eye(3))", (3, 3)), ("np.linalg.det(a)", (2, 2, 2)),
+        ("np.linalg.det(a)", [[1.0, 2.0], [3.0, 6.0]]), ("np.linalg.det(a)", np.zeros((3, 3))),
+        ("np.linalg.det(a)", np.diag([1.0, 2.0, 0.0])), ("np.linalg.det(a)", (1, 1)),
+    ],
+    np.linalg.slogdet: [("np.linalg.slogdet(a + 3 * np.eye(3))[1]", (3, 3))],
+    linalg.logabsdet: [
+        ("np.linalg.slogdet(a + 3 * np.eye(3)).logabsdet", (3, 3)),
+        ("np.linalg.slogdet(a - 3 * np.eye(3))[1]", (2, 3, 3)),
+    ],
+    np.linalg.cholesky: [
+        ("np.linalg.cholesky(a @ a.T + np.eye(3))", (3, 3)),
+        ("np.linalg.cholesky(a @ a.mT + np.eye(2))", (2, 2, 2)),
+    ],
+    np.linalg.pinv: [
+        ("np.linalg.pinv(a)", (3, 2)), ("np.linalg.pinv(a)", (2, 3)),
+        ("np.linalg.pinv(a + 3 * np.eye(2))", (2, 2, 2)),
+    ],
+    np.linalg.eigvalsh: [("np.linalg.eigvalsh(a + a.T, UPLO='U')", (3, 3))],
+    np.linalg.eigh: [("list(np.linalg.eigh(a + a.T, 'U'))", (3, 3))],
+    linalg.eigenvalues: [
+        ("np.linalg.eigvalsh(a + a.T)", (3, 3)), ("np.linalg.eigh(a + a.mT)[0]", (2, 2, 2)),
+    ],
+    linalg.eigenvectors: [
+        ("np.linalg.eigh(a + a.T).eigenvectors ** 2", (3, 3)),
+        ("np.linalg.eigh(a + a.mT)[1]", (2, 2, 2)),
+    ],
+    np.linalg.svd: [("np.linalg.svd(a, compute_uv=False)", (2, 3))],
+    np.linalg.svdvals: [("np.linalg.svdvals(a)", (3, 2))],
+    linalg.singular_values: [
+        ("np.linalg.svd(a, compute_uv=False)", shape) for shape in ((3, 2), (2, 3), (2, 2, 2))
+    ],
+    np.linalg.matrix_power: [
+        ("np.linalg.matrix_power(a + np.eye(2), n)".replace("n)", f"{n})"), (2, 2))
+        for n in (-2, 0, 1, 2, 5)
+    ],
+    np.linalg.multi_dot: [
+        ("np.linalg.multi_dot([a, b, c])", (3,), (3, 2), (2, 3)),
+        ("np.linalg.multi_dot([a, [[1.0], [2.0]]])", (3, 2)),
     ],
     # microloss.functional
     F.leaky_relu: [("F.leaky_relu(a, negative_slope=0.3)", (2, 3))],
@@ -500,7 +666,7 @@ TABLE = {
         ("F.xlogy(a, b)", (2, 3), (3,)), ("F.xlogy(a, 0.3)", (2, 3)), ("F.xlogy(2, a)", (2, 3)),
     ],
     F.norm: [("F.norm(a, np.inf, axis=0)", (2, 3))],
-    F.p_norm: [
+    linalg.p_norm: [
         ("F.norm(a)", (2, 3)), ("F.norm(a, axis=0)", (2, 3)), ("F.norm(a, 3, axis=-1)", (2, 3)),
         ("F.norm(a, 1, axis=1, keepdims=True)", (2, 3)), ("F.norm(a, 1.5, axis=(0, 2))", (2, 3, 2)),
     ],

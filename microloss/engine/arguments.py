@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 
 from .compositions import COMPOSED
-from .rules import RULES
+from .rules import RULES, NotSupported
 
 
 def real(values, name) -> np.ndarray:
@@ -36,13 +36,37 @@ def subclass(values, name):
     )
 
 
-def no_rule(fn):
-    name = f"{getattr(fn, '__module__', None) or 'numpy'}.{fn.__name__}".replace("numpy", "np", 1)
+def no_rule(fn, args=(), result=None):
+    """The error for a function without derivative; `result` is what it gives for plain arrays."""
+    if fn is np.copyto:  # which is how np.full_like works
+        return TypeError(
+            "a Tensor is not written into an array, that would cut it from its graph; for "
+            "np.full_like use np.broadcast_to(t, shape)"
+        )
+    name = getattr(fn, "__name__", "")
+    if isinstance(fn, np.ufunc):
+        known = getattr(np, name, None) is fn
+        name = f"np.{name}" if known else f"{name}, a ufunc of another library,"
+    else:
+        name = f"{getattr(fn, '__module__', None) or 'numpy'}.{name}".replace("numpy", "np", 1)
+    if isinstance(result, list | tuple):
+        cure = "write it with functions that have one (a rule needs a function of one result)"
+    elif any(isinstance(arg, list | tuple) and any(map(is_tensor, arg)) for arg in args):
+        cure = "write it with functions that have one (a rule needs Tensors outside of lists)"
+    else:
+        key = name if name.startswith("np.") else fn.__name__
+        cure = (
+            f"add a rule: microloss.engine.RULES[{key}] = (lambda g, y, x: ...,) with one entry "
+            "for each argument; see microloss.primitive"
+        )
     return TypeError(
         f"{name} has no derivative rule, so it does not work on Tensors. Use t.data for plain "
-        f"values, or add a rule: microloss.engine.RULES[{name}] = (lambda g, y, x: ...,) with one "
-        "entry for each argument; see microloss.primitive"
+        f"values, or {cure}"
     )
+
+
+def is_tensor(x):
+    return hasattr(x, "requires_grad")
 
 
 def refuse(fn, name, accepted):
@@ -51,7 +75,7 @@ def refuse(fn, name, accepted):
         "where": "use np.where(mask, t, 0) first",
         "dtype": "convert with t.astype(...) first",
     }.get(name, "supported here: " + (", ".join(sorted(accepted)) or "none"))
-    raise TypeError(f"{fn.__name__}: the argument {name}= is not supported on Tensors; {cure}")
+    raise NotSupported(f"{fn.__name__}: the argument {name}= is not supported on Tensors; {cure}")
 
 
 @functools.cache
@@ -63,19 +87,28 @@ def parameters(fn, skip=2) -> frozenset:
 
 @functools.cache
 def numpy_parameters(fn) -> dict:
-    """Names and defaults of NumPy's parameters; nothing where any number of arguments goes."""
+    """Names and defaults of NumPy's parameters; empty for any number of arguments."""
     try:
         found = inspect.signature(fn).parameters
     except ValueError:  # some functions written in C do not tell
         return {}
-    return {} if "operands" in found else {name: p.default for name, p in found.items()}
+    if any(p.kind is p.VAR_POSITIONAL for p in found.values()):
+        return {}
+    return {name: p.default for name, p in found.items()}
 
 
 def arrange(fn, args, kwargs):
-    """Arrays by position, the rest as the rule or the formula of fn names it; refuse what it lacks.
+    """Return (args, kwargs): arrays by position, options under the names that the rule uses.
 
-    Options that have no name there may still be given their default.
+    An option that the rule or the formula of fn does not have may still be given its default;
+    with any other value it raises TypeError.
+
+    >>> arrange(np.sum, ("a", 0), {"keepdims": True})
+    (('a',), {'axis': 0, 'keepdims': True})
+    >>> arrange(np.transpose, (), {"a": "a", "axes": (1, 0)})
+    (('a',), {'axes': (1, 0)})
     """
+    kwargs = dict(kwargs)
     defaults = numpy_parameters(fn)
     names = list(defaults)
     if fn in RULES:

@@ -201,6 +201,10 @@ def check_constants(fn, args):
             )
 
 
+class NotSupported(TypeError):
+    """What NumPy accepts, but Tensors do not; the message says what to use instead."""
+
+
 class variadic:
     """The rules of a function of any number of arguments: `make(i)` is the i-th."""
 
@@ -252,7 +256,7 @@ def expand_reduced(g, a, axis):
 
 def along(axis, index, ndim):
     """The index that applies `index` to one axis and takes all of the others."""
-    return (slice(None),) * normalized(axis, ndim)[0] + (index,)
+    return (slice(None),) * normalized(operator.index(axis), ndim)[0] + (index,)
 
 
 # ---- rules of more than one line -----------------------------------------------------------------

@@ -13,7 +13,7 @@ from . import modes, rules
 from .arguments import arrange, no_rule, real, refuse
 from .compositions import COMPOSED, PLAIN
 from .modes import mode, watch
-from .rules import RULES, check_constants, primitive
+from .rules import RULES, NotSupported, check_constants, primitive
 
 __all__ = ["Tensor"]
 
@@ -170,6 +170,9 @@ class Tensor:
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method == "outer" and not kwargs:
+            a, b = map(operand, inputs)
+            return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
         if method == "reduce" and ufunc in REDUCTIONS:
             kwargs = {"axis": 0} | kwargs
             return self.__array_function__(REDUCTIONS[ufunc], None, inputs, kwargs)
@@ -179,6 +182,8 @@ class Tensor:
             refuse(ufunc, next(iter(kwargs)), ())
         if ufunc in RULES:
             return record(ufunc, tuple(map(operand, inputs)))
+        if ufunc in COMPOSED:
+            return COMPOSED[ufunc](*map(operand, inputs))
         if ufunc in PLAIN:
             return ufunc(*map(values_of, inputs))
         raise no_rule(ufunc)
@@ -189,11 +194,14 @@ class Tensor:
             check_constants(func, args)
             return record(func, args, kwargs)
         if func in COMPOSED:
-            args, kwargs = arrange(func, args, kwargs)
-            return COMPOSED[func](*args, **kwargs)
+            return compose(func, args, kwargs)
         if func in PLAIN:
-            return func(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
-        raise no_rule(func)
+            return plain(func, args, kwargs)
+        try:
+            result = plain(func, args, kwargs)
+        except Exception:
+            result = None
+        raise no_rule(func, args, result)
 
     # ---- indexing --------------------------------------------------------------------------------
 
@@ -295,6 +303,26 @@ def record(fn, args, kwargs=NO_OPTIONS, run=None) -> Tensor:
 rules.dispatch = record
 
 
+def compose(fn, args, kwargs):
+    """Compute fn by its formula. What NumPy itself refuses is refused in NumPy's words."""
+    arranged, options = arrange(fn, args, kwargs)
+    try:
+        return COMPOSED[fn](*arranged, **options)
+    except NotSupported:
+        raise
+    except Exception:
+        try:
+            plain(fn, args, kwargs)
+        except Exception as error:
+            raise error from None
+        raise
+
+
+def plain(fn, args, kwargs):
+    """fn of the arrays behind the Tensors."""
+    return fn(*map(values_of, args), **{name: values_of(x) for name, x in kwargs.items()})
+
+
 def values_of(x):
     """The array behind a Tensor, also inside of lists and tuples; anything else as it is."""
     if isinstance(x, Tensor):
@@ -345,7 +373,7 @@ def install_operators():
 
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
-        "matmul": np.matmul, "pow": np.power,
+        "matmul": np.matmul, "pow": np.power, "mod": np.remainder,
     }.items():  # fmt: skip
         arithmetic(name, ufunc)
 
@@ -357,14 +385,14 @@ def install_operators():
     Tensor.__pos__ = lambda self: record(np.positive, (self,))
     Tensor.__abs__ = lambda self: record(np.absolute, (self,))
 
-    def plain(ufunc):
+    def comparison(ufunc):
         return lambda self, other: ufunc(self._data, values_of(other))
 
     for name, ufunc in {
         "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
         "gt": np.greater, "ge": np.greater_equal, "floordiv": np.floor_divide,
     }.items():  # fmt: skip
-        setattr(Tensor, f"__{name}__", plain(ufunc))
+        setattr(Tensor, f"__{name}__", comparison(ufunc))
     Tensor.__rfloordiv__ = lambda self, other: np.floor_divide(values_of(other), self._data)
 
     def method(function):
