@@ -98,13 +98,13 @@ def numpy_parameters(fn) -> dict:
 
 
 def arrange(fn, args, kwargs):
-    """Return (args, kwargs): arrays by position, options under the names that the rule uses.
+    """Return (args, kwargs) as the rule of fn, or its formula, takes them.
 
     An option that the rule or the formula of fn does not have may still be given its default;
     with any other value it raises TypeError.
 
-    >>> arrange(np.sum, ("a", 0), {"keepdims": True})
-    (('a',), {'axis': 0, 'keepdims': True})
+    >>> arrange(np.sum, ("a", 0, None, None, True), {})
+    (('a', 0), {'keepdims': True})
     >>> arrange(np.transpose, (), {"a": "a", "axes": (1, 0)})
     (('a',), {'axes': (1, 0)})
     """

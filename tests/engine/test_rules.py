@@ -54,7 +54,8 @@ def test_arrays_give_arrays_and_tensors_the_same_values(case):
 
 def test_everything_has_a_row():
     functions = {case.function for case in CASES}
-    missing = (set(ENGINE) | set(COMPOSED)) - functions
+    differentiable = {fn for fn, found in ENGINE.items() if found != (None,)}
+    missing = (differentiable | set(COMPOSED)) - functions
     assert not missing, f"no example call in rule_cases.py: {[fn.__name__ for fn in missing]}"
 
 
@@ -164,7 +165,9 @@ def test_parameters_have_numpys_names_and_order(fn):
     assert ours == [name for name in numpys if name in ours]
 
 
-@pytest.mark.parametrize("fn", [fn for fn in ENGINE if isinstance(ENGINE[fn], tuple)])
+@pytest.mark.parametrize(
+    "fn", [fn for fn in ENGINE if isinstance(ENGINE[fn], tuple) and ENGINE[fn] != (None,)]
+)
 def test_all_rules_of_a_function_have_the_same_parameters(fn):
     assert len({str(inspect.signature(rule)) for rule in ENGINE[fn] if rule}) == 1
     if isinstance(fn, np.ufunc):

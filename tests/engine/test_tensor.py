@@ -319,9 +319,9 @@ def test_a_tensor_does_not_turn_into_an_array_silently(convert):
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (np.linalg.det, "np.linalg.det"), (np.fft.fft, "np.fft.fft"), (np.median, "np.median"),
-        (lambda x: np.heaviside(x, 0), "np.heaviside"), (np.fabs, "np.fabs"), (np.modf, "np.modf"),
-        (np.gradient, "np.gradient"), (lambda x: np.add.accumulate(x), "np.add.accumulate"),
+        (np.linalg.eigvals, "np.linalg.eigvals"), (np.fft.fft, "np.fft.fft"), (np.i0, "np.i0"),
+        (lambda x: np.heaviside(x, 0), "np.heaviside"), (np.modf, "np.modf"),
+        (np.unwrap, "np.unwrap"), (lambda x: np.add.accumulate(x), "np.add.accumulate"),
     ],
 )  # fmt: skip
 def test_a_function_without_a_rule_is_named(call, name):
@@ -330,9 +330,9 @@ def test_a_function_without_a_rule_is_named(call, name):
 
 
 def test_the_message_says_how_to_add_a_rule():
-    hint = r"microloss\.engine\.RULES\[np\.linalg\.det\] = \(lambda g"
+    hint = r"microloss\.engine\.RULES\[np\.linalg\.eigvals\] = \(lambda g"
     with pytest.raises(TypeError, match=hint):
-        np.linalg.det(variable(np.eye(2)))
+        np.linalg.eigvals(variable(np.eye(2)))
 
 
 @pytest.mark.parametrize("options", [{"where": np.array([True, False])}, {"dtype": np.float32},
@@ -391,7 +391,7 @@ def test_options_at_their_default_are_no_options(call):
 
 
 @pytest.mark.parametrize("call", [
-    "np.add.accumulate(x)", "np.multiply.outer(x, x)", "np.subtract.reduce(x)",
+    "np.add.accumulate(x)", "np.multiply.outer(x, x, out=np.ones((2, 2)))", "np.subtract.reduce(x)",
     "np.add.reduceat(x, [0, 1])", "np.add.at(np.zeros(2), [0, 1], x)", "np.divide.reduce(x)",
     "np.logical_or.reduce(x)",
 ])  # fmt: skip
