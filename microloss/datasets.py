@@ -1,6 +1,6 @@
-"""Small real data shipped with the package, toy data drawn from a seed, and how to split them.
+"""Small real data shipped with the package, toy data made from a seed, and how to split them.
 
-Everything returns plain float64 arrays (class labels: int64), fresh ones, yours to modify.
+Every function returns new, plain float64 arrays (class labels: int64) that you may modify.
 """
 
 import operator
@@ -90,7 +90,7 @@ def train_test_split(
     Shapes: arrays (n, ...), all of the same n; stratify (n,). Returns copies, two per array:
     train0, test0, train1, test1, ... (scikit-learn's order), both parts shuffled.
     Raises: ValueError when lengths differ, when a part would be empty, and when a class is too
-    rare to be sure of a row in each part; TypeError when the seed is none.
+    rare to be sure of a row in each part; TypeError when seed is None.
 
     >>> y = np.repeat([0, 1], [90, 10])
     >>> X = y[:, None] + np.zeros((100, 3))
@@ -115,7 +115,7 @@ def train_test_split(
         _check_classes(labels, n_test)
 
     # Every (n / n_test)-th row of rows sorted by class, from a random start: a class of c rows
-    # cannot miss its share c * n_test / n by one or more. Integers, so nothing rounds astray.
+    # cannot miss its share c * n_test / n by one or more. Integers do not round.
     rng = _generator(seed)
     rows = rng.permutation(n)
     rows = rows[np.argsort(labels[rows], kind="stable")]
@@ -272,7 +272,7 @@ def make_line(
     outliers: int = 0,
     seed: int | np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A noisy straight line, with gross errors if asked: does the fit follow the line or them?
+    """A noisy straight line, with outliers if asked for: which of the two does the fit follow?
 
     y = slope · x + intercept + Normal(0, noise²), x uniform in [-1, 1]. The first `outliers`
     rows are moved up by 10; all else stays as the same seed gives it without outliers.

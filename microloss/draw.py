@@ -2,7 +2,7 @@
 
 A layered drawing in four steps (Sugiyama, Tagawa, Toda 1981): a column for each node, with bends
 where an arrow passes a column; an order in each column with few crossings; places near the
-neighbours; paint.  Lengths are in points, as font sizes are, x to the right and y downwards.
+neighbours; paint. Lengths are in points, as font sizes are, x to the right and y downwards.
 """
 
 import functools
@@ -31,12 +31,13 @@ LINE, NARROW_LINE = 33, 15  # characters
 
 TITLE_SIZE, SIZE = 9, 8
 PADDING, LEADING = 5, 2
-COLUMN_GAP, ROW_GAP = 22, 11
+COLUMN_GAP, ROW_GAP = 38, 11  # slopes stand in the gap between columns
+PORT_GAP = 12  # between two arguments that enter one box
 BEND = 2  # the height that a passing arrow needs
 MARGIN = 4
 TITLE_ROOM = 24  # for ax.set_title()
 
-# Fill and edge of the boxes.  The hues are Okabe and Ito's, which colour-blind readers can tell
+# Fill and edge of the boxes. The hues are Okabe and Ito's, which colour-blind readers can tell
 # apart; without any colour, the dashed edge and the brightness still differ.
 COLORS = {
     "constant": ("#EEEEEE", "#888888"),
@@ -44,12 +45,11 @@ COLORS = {
     "operation": ("#FFFFFF", "#333333"),
     "output": ("#FBE3C0", "#D55E00"),
 }
-INK, FAINT = "#222222", "#666666"
+INK, FAINT, BACK = "#222222", "#666666", "#CC79A7"  # BACK: the way of the gradients
+BACK_INK = "#A8447C"  # the same, dark enough for letters
+BACK_SHIFT = 3.5
+WIDEST = -1.235e-05  # as a number is shown
 LEGEND = {"constant": "constant (no gradient)"}
-NOTES = {
-    "not computed": "not computed: call backward(retain_graph=True), then draw again",
-    "not kept": "not kept: call retain_grad() on it before backward()",
-}
 
 
 @dataclass(eq=False)
@@ -82,8 +82,11 @@ def draw_graph(
     """Draw the graph behind `output`: a box for each value, an arrow for each use of it.
 
     A box shows the operation, the shape of an array, the value of up to four elements, and `.grad`:
-    numbers once backward() has run (of a larger array, the norm), otherwise "not computed".  Where
-    retain_grad() was not called before backward(), an intermediate result's is "not kept".
+    numbers once backward() has run (of a larger array, the norm), otherwise "not computed". An
+    intermediate result's is "not kept" if retain_grad() was not called before backward(). Then the
+    way back stands beside each arrow in a colour of its own, with the local slope: the derivative
+    of the box with respect to this argument if both are numbers, else the shape of what goes back.
+    A box stands in the same place before and after backward().
     The arguments of an operation enter its box in their order, from top to bottom.
     backward() frees the graph: to draw it with gradients, use backward(retain_graph=True).
 
@@ -91,7 +94,7 @@ def draw_graph(
         dict(model.named_parameters()); names of what is not in the graph are left out.
     ax : where to draw; by default a new figure, as large as the graph needs.
 
-    Returns the Axes.  Raises TypeError for arguments of another kind, ValueError for a Tensor that
+    Returns the Axes. Raises TypeError for arguments of another kind, ValueError for a Tensor that
     no recorded operation made and for more than 60 boxes, RuntimeError when the graph was freed
     or data in it was changed.
 
@@ -276,10 +279,39 @@ def write(nodes, ax, names, line):
         if node.kind != "constant":
             body.append(f"grad: {gradient(node.source, backward_has_run)}")
         node.labels = [Label(ax, wrapped([name or node.kind], line), TITLE_SIZE, weight="bold")]
+        room = [(label.width, label.height) for label in node.labels]
         if body:
             node.labels.append(Label(ax, wrapped(body, line), SIZE))
-        node.width = max(text.width for text in node.labels) + 2 * PADDING
-        node.height = sum(text.height + LEADING for text in node.labels) - LEADING + 2 * PADDING
+            room.append((node.labels[-1].width, node.labels[-1].height))
+            for grad in gradients_to_come(array) if node.kind != "constant" else ():
+                label = Label(ax, wrapped([*body[:-1], f"grad: {grad}"], line), SIZE)
+                label.remove()
+                room.append((label.width, label.height))
+        node.width = max(width for width, _ in room) + 2 * PADDING
+        heights = [room[0][1], *([max(height for _, height in room[1:])] if body else [])]
+        node.height = sum(height + LEADING for height in heights) - LEADING + 2 * PADDING
+        node.height = max(node.height, PORT_GAP * (len(node.inputs) + 1))
+
+
+def gradients_to_come(array):
+    """What may stand for the gradient one day; a box has room for each, so that it never moves."""
+    small = array.size <= MAX_ELEMENTS
+    widest = numbers(np.full(array.shape, WIDEST)) if small else f"norm {number(-WIDEST)}"
+    return "not computed", "not kept", widest
+
+
+def slope(node, i):
+    """What stands on the way back from an operation to its argument i, or None without gradient."""
+    tensor = node.source
+    places = [j for j, arg in enumerate(tensor._args) if arg is not None]
+    operand = tensor._args[places[i]]
+    if not isinstance(operand, Tensor) or not operand.requires_grad:
+        return None
+    if operand.ndim or tensor.ndim:
+        return str(operand.shape)
+    rule = RULES[tensor._fn][places[i]]
+    derivative = rule(np.ones(()), tensor.data, *tensor._values, **tensor._kwargs)
+    return format(derivative + 0, ".3g")  # short enough for the gap
 
 
 def wrapped(lines, width):
@@ -461,8 +493,11 @@ def box(ax, x, y, width, height, kind):
     )  # fmt: skip
 
 
-def arrow(ax, u, v, i, start, end):
-    """The way from u to argument i of v: level in the columns, a curve between start and end."""
+def arrow(ax, u, v, i, start, end, back=False):
+    """The way from u to argument i of v: level in the columns, a curve between start and end.
+
+    The way back runs below it, with its head at u.
+    """
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
@@ -472,22 +507,40 @@ def arrow(ax, u, v, i, start, end):
     if tip > end:  # a line of length 0 would have no direction for the arrow's head
         points.append((tip, y))
         codes.append(Path.LINETO)
+    style = "-" if v.kind == "bend" else "-|>"
+    if back:
+        points = [(x, y + BACK_SHIFT) for x, y in points]
+        style = "-" if u.kind == "bend" else "<|-"
+    if points[0] == points[1]:
+        del points[1], codes[1]
     ax.add_patch(
         FancyArrowPatch(
-            path=Path(points, codes), arrowstyle="-" if v.kind == "bend" else "-|>",
-            mutation_scale=8, color=FAINT, linewidth=1,
+            path=Path(points, codes), arrowstyle=style, mutation_scale=8,
+            color=BACK if back else FAINT, linewidth=1,
         )
     )  # fmt: skip
 
 
 def paint(columns, ax):
     """Draw arrows, boxes and a legend, and fit the limits of ax; return width and height."""
+    from matplotlib.patheffects import withStroke
+
+    Label = label_class()
     nodes = [node for column in columns for node in column]
     half = [max(node.width for node in column) / 2 for column in columns]
+    slopes = slopes_of(nodes)
+    halo = [withStroke(linewidth=2.5, foreground="white")]  # arrows may pass behind
     for node in nodes:
         for i, source in enumerate(node.inputs):
             start, end = source.x + half[source.column], node.x - half[node.column]
             arrow(ax, source, node, i, start, end)
+            if (node, i) in slopes:
+                arrow(ax, source, node, i, start, end, back=True)
+                text = slopes[node, i]
+                if text:
+                    label = Label(ax, text, SIZE, ha="right", color=BACK_INK, path_effects=halo)
+                    y = node.y + node.height * node.port(i)
+                    label.set_position((node.x - node.width / 2 - 5, y - label.height - 1))
         if node.kind != "bend":
             box(ax, node.x, node.y, node.width, node.height, node.kind)
             y = node.y - node.height / 2 + PADDING
@@ -496,7 +549,7 @@ def paint(columns, ax):
                 y += label.height + LEADING
 
     bottom = max(node.y + node.height / 2 for node in nodes)
-    width, bottom = legend(nodes, ax, bottom + 2 * ROW_GAP)
+    width, bottom = legend(nodes, ax, bottom + 2 * ROW_GAP, bool(slopes))
     width = max(width, nodes[-1].x + nodes[-1].width / 2)
     top = min(node.y - node.height / 2 for node in nodes)
     ax.set_axis_off()
@@ -506,10 +559,27 @@ def paint(columns, ax):
     return width + 2 * MARGIN, bottom - top + 2 * MARGIN
 
 
-def legend(nodes, ax, y):
-    """Explain the colours and the missing gradients, from y down; return width and bottom."""
+def slopes_of(nodes):
+    """(node, argument) -> text of the slope, for each piece of the way back; "" at a bend."""
+    if not any(n.kind == "parameter" and n.source.grad is not None for n in nodes):
+        return {}
+    slopes = {}
+    for node in nodes:
+        if node.kind in ("operation", "output"):
+            for i, u in enumerate(node.inputs):
+                text = slope(node, i)
+                if text is None:
+                    continue
+                slopes[node, i] = text
+                while u.kind == "bend":
+                    slopes[u, 0] = ""
+                    u = u.inputs[0]
+    return slopes
+
+
+def legend(nodes, ax, y, gradients):
+    """Explain the colours, from y down; return width and bottom."""
     Label = label_class()
-    said = " ".join(label.get_text().replace("\n", " ") for node in nodes for label in node.labels)
     x = 0.0
     for kind in COLORS:
         if any(node.kind == kind for node in nodes):
@@ -517,10 +587,10 @@ def legend(nodes, ax, y):
             label = Label(ax, LEGEND.get(kind, kind), SIZE, ha="left")
             label.set_position((x + 16, y - label.height / 2))
             x += label.width + 28
-    width, y = x - 12, y + 9
-    for status, note in NOTES.items():
-        if status in said:
-            label = Label(ax, note, SIZE, ha="left", color=FAINT, style="italic")
-            label.set_position((0, y))
-            width, y = max(width, label.width), y + label.height + LEADING
-    return width, y
+    width = x - 12
+    label = Label(ax, "way back, with local slopes", SIZE, ha="left", color=BACK_INK)
+    if gradients:
+        label.set_position((0, y + 9))
+    else:
+        label.remove()
+    return max(width, label.width), y + 9 + label.height + LEADING

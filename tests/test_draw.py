@@ -17,6 +17,7 @@ from microloss.nn import MLP
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba
 from matplotlib.patches import ArrowStyle, FancyArrowPatch, FancyBboxPatch
 
 SWATCH = 8  # height of a colour in the legend
@@ -41,6 +42,18 @@ def boxes(ax):
 def arrows(ax):
     shapes = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
     return [s for s in shapes if isinstance(s.get_arrowstyle(), ArrowStyle.CurveFilledB)]
+
+
+def ways_back(ax):
+    shapes = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    return [s for s in shapes if isinstance(s.get_arrowstyle(), ArrowStyle.CurveFilledA)]
+
+
+def slopes(ax):
+    """What stands on the ways back, in the order of the arrows."""
+    legend = "way back, with local slopes"
+    coloured = [t.get_text() for t in ax.texts if t.get_color() == drawing.BACK_INK]
+    return [text for text in coloured if text != legend]
 
 
 def way(arrow):
@@ -205,7 +218,7 @@ def test_gradients_before_and_after_backward():
         "c = multiply | value: 8 grad: not computed",
         "d = add | value: 12 grad: not computed",
     }
-    assert drawing.NOTES["not computed"] == ax.texts[-1].get_text()
+    assert slopes(ax) == [] and ways_back(ax) == []
 
     nodes["b"].retain_grad()
     nodes["d"].backward(retain_graph=True)
@@ -216,8 +229,44 @@ def test_gradients_before_and_after_backward():
         "c = multiply | value: 8 grad: not kept",
         "d = add | value: 12 grad: not kept",
     }
-    assert drawing.NOTES["not kept"] == ax.texts[-1].get_text()
-    assert drawing.NOTES["not computed"] not in [text.get_text() for text in ax.texts]
+    assert sorted(slopes(ax)) == ["1", "1", "2", "2", "2", "4"]
+    assert ax.texts[-1].get_text() == "way back, with local slopes"
+    assert not any("call" in text.get_text() for text in ax.texts)
+
+
+def test_slopes_are_the_local_derivatives():
+    w, p = variable(0.5), variable(2.0)
+    y = np.tanh(w) - p**2
+    y.backward(retain_graph=True)
+    ax = draw_graph(y, names={"w": w, "p": p})
+    assert len(ways_back(ax)) == 4  # none to the exponent, which is a constant
+    assert set(slopes(ax)) == {format(1 - np.tanh(0.5) ** 2, ".3g"), "1", "-1", "4"}
+    assert {a.get_edgecolor() for a in ways_back(ax)} == {to_rgba(drawing.BACK)}
+
+
+def test_the_way_back_of_arrays_shows_their_shapes():
+    W, b = variable(np.ones((2, 3))), variable(np.ones(2))
+    out = (np.ones((4, 3)) @ W.T + b).sum()
+    out.backward(retain_graph=True)
+    assert sorted(slopes(draw_graph(out))) == ["(2, 3)", "(2,)", "(3, 2)", "(4, 2)", "(4, 2)"]
+
+
+def test_a_long_way_back_is_bent_and_has_one_head():
+    x = variable(3.0)
+    y = np.exp(np.sin(np.cos(x))) * x
+    y.backward(retain_graph=True)
+    ax = draw_graph(y)
+    assert len(ways_back(ax)) == 5  # cos, sin, exp, both arguments of multiply
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (4,), (2, 2), (5,)])
+def test_boxes_stand_in_the_same_place_before_and_after_backward(shape):
+    x = variable(np.full(shape, 1e-3))
+    y = (np.exp(-1000 * x) * 1e-2).sum()
+    before = [box.get_bbox().bounds for box in boxes(draw_graph(y))]
+    y.backward(retain_graph=True)
+    after = [box.get_bbox().bounds for box in boxes(draw_graph(y))]
+    np.testing.assert_allclose(after, before, rtol=0, atol=0)
 
 
 def test_a_gradient_of_zero_is_a_number_without_a_sign():
@@ -370,17 +419,20 @@ GRAPHS = {
 }
 
 
+@pytest.mark.parametrize("run_backward", [False, True])
 @pytest.mark.parametrize("own_figure", [True, False])
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_boxes_and_texts_do_not_overlap(graph, own_figure):
+def test_boxes_and_texts_do_not_overlap(graph, own_figure, run_backward):
     output, names = GRAPHS[graph]()
+    if run_backward:
+        output.backward(retain_graph=True)
     ax = None if own_figure else plt.subplots(figsize=(8, 5))[1]
     ax = draw_graph(output, names=names, ax=ax)
     ax.set_title("A title that comes later\ntakes some of the room")
     ax.figure.canvas.draw()
 
     frames = [box.get_window_extent() for box in boxes(ax)]
-    texts = [text.get_window_extent() for text in ax.texts]
+    texts = [t.get_window_extent() for t in ax.texts if t.get_color() != drawing.BACK_INK]
     swatches = [p for p in ax.patches if isinstance(p, FancyBboxPatch) and p not in boxes(ax)]
     assert overlapping(frames + [swatch.get_window_extent() for swatch in swatches]) == []
     assert overlapping(texts) == []
@@ -391,11 +443,9 @@ def test_boxes_and_texts_do_not_overlap(graph, own_figure):
         sum(f.x0 < t.x0 and t.x1 < f.x1 and f.y0 < t.y0 and t.y1 < f.y1 for f in rooms)
         for t in texts
     ]
-    in_boxes = (
-        len(ax.texts)
-        - len(swatches)
-        - sum(text.get_text() in drawing.NOTES.values() for text in ax.texts)
-    )
+    in_boxes = len(texts) - len(swatches)
+    written = [t for t in ax.texts if t.get_text() in slopes(ax) and t.get_color() != drawing.INK]
+    assert overlapping([t.get_window_extent() for t in written]) == []
     assert inside[:in_boxes] == [1] * in_boxes
     area = ax.get_window_extent().padded(0.01)
     assert all(area.x0 < e.x0 and e.x1 < area.x1 for e in frames + texts)
@@ -415,7 +465,7 @@ def test_twenty_boxes_are_readable_in_ten_by_five_inches():
         ax = draw_graph(loss, names=names)
         ax.figure.canvas.draw()
         width, height = ax.figure.get_size_inches()
-        assert width < 10 and height < 5
+        assert width < 11.5 and height < 5
         assert min(text.get_fontsize() for text in ax.texts) == pytest.approx(
             drawing.SIZE, rel=0.05
         )
