@@ -19,7 +19,7 @@ def moving_average(average, weight, new, scratch):
 class Adagrad(Optimizer):
     """Steps divided by the root of the sum of all squared gradients.
 
-    Formula: s = s + g^2;  p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps).
+    Formula: s = s + g^2; p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps).
 
     >>> from microloss import Tensor
     >>> p = Tensor([1.0, 1.0], requires_grad=True)
@@ -64,7 +64,7 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """Steps divided by the root of a running average of squared gradients.
 
-    Formula: s = alpha s + (1 - alpha) g^2;  p = p - lr g / (sqrt(s) + eps).  centered subtracts
+    Formula: s = alpha s + (1 - alpha) g^2; p = p - lr g / (sqrt(s) + eps).  centered subtracts
     the squared running average of g from s; momentum averages the scaled gradients.
 
     >>> from microloss import Tensor
@@ -133,7 +133,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Momentum, divided by the root of a running average of squared gradients.
 
-    Formula: m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+    Formula: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
     p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
     weight_decay adds weight_decay p to g, so that it is scaled like a gradient; AdamW does not.
     amsgrad divides by the root of the largest v so far.

@@ -64,9 +64,11 @@ class Optimizer:
         if not isinstance(group, dict) or "params" not in group:
             raise TypeError(f'a group must be a dict with "params", got {group!r:.60}')
         params = parameter_list(group["params"])
+        seen = set(self.state)
         for i, p in enumerate(params):
-            if p in self.state or any(p is other for other in params[:i]):
+            if p in seen:
                 raise ValueError(f"params[{i}] is in the optimizer already")
+            seen.add(p)
         options = {name: value for name, value in group.items() if name != "params"}
         self.param_groups.append({"params": params} | self.checked(self.defaults | options))
         self.state.update((p, {}) for p in params)
@@ -207,7 +209,7 @@ def gradient(p: Tensor) -> np.ndarray:
 def restored(what: str, saved: Any, slots: tuple[str, ...], p: Tensor) -> dict[str, Any]:
     """A copy of the saved state of one parameter, empty if the parameter has not moved yet."""
     check.same_entries(what, saved, set(slots) if saved else set())
-    state = {}
+    state: dict[str, Any] = {}
     for name, value in saved.items():
         entry = f'{what}["{name}"]'
         if name == "step":

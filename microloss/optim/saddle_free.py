@@ -58,6 +58,7 @@ class SaddleFreeNewton(Optimizer):
             options["rank"] = check.whole("rank", options["rank"])
         return options
 
+    @np.errstate(under="ignore")
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
         """One step; closure computes the loss, and leaves backward() to the optimizer.
 

@@ -16,7 +16,7 @@ Loss = TypeVar("Loss")
 class SAM:
     """Step along the gradient taken at the worst nearby point, to prefer flat minima.
 
-    Formula: e = rho g / |g|;  then the base optimizer's step from p, with the gradient at p + e.
+    Formula: e = rho g / |g|; then the base optimizer's step from p, with the gradient at p + e.
     |g| is the norm over all parameters. Each step costs two gradients:
 
     >>> p = Tensor([1.0], requires_grad=True)

@@ -89,7 +89,8 @@ class Schedule:
         """The entries of a saved state, each of its kind."""
         check.same_class(state_dict, self)
         check.same_entries("state_dict", state_dict, set(self.state_dict()))
-        entries, count = {}, len(self.optimizer.param_groups)
+        entries: dict[str, Any] = {}
+        count = len(self.optimizer.param_groups)
         for name in self.rates:
             saved = state_dict[name]
             if not isinstance(saved, list) or len(saved) != count:

@@ -8,7 +8,7 @@ from .optimizer import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
-    Formula: g = grad + weight_decay p;  v = momentum v + (1 - dampening) g, v = g at first;
+    Formula: g = grad + weight_decay p; v = momentum v + (1 - dampening) g, v = g at first;
     p = p - lr v, and p = p - lr (g + momentum v) with nesterov.
 
     >>> from microloss import Tensor

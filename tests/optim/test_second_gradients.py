@@ -139,5 +139,7 @@ def test_newton_moves_only_what_is_not_frozen():
     np.testing.assert_allclose(model.bias.data, [residual.mean()], rtol=1e-12)
     assert np.array_equal(model.weight.data, before)
     model.bias.requires_grad = False
-    with pytest.warns(UserWarning, match="frozen"):
+    with pytest.warns(UserWarning, match="frozen") as seen:
         optimizer.step(loss)
+        optimizer.step(loss)
+    assert len(seen) == 1 and seen[0].filename == __file__
