@@ -64,6 +64,8 @@ SLICES = {
         f"q {q}": lambda x, q=q: L.quantile_loss(x, 0 * x.data, quantile=q) for q in (0.5, 0.9)}),
     "gaussian_nll_loss": ("predicted variance, error 1", 0.3, 5, {
         "": lambda x: L.gaussian_nll_loss(x.data * 0 + 1, x.data * 0, x)}),
+    "gaussian_crps_loss": ("predicted variance, error 1", 0.3, 5, {
+        "": lambda x: L.gaussian_crps_loss(x.data * 0 + 1, x.data * 0, x)}),
     "poisson_nll_loss": ("predicted log-rate", -2, 3, {
         f"count {n}": lambda x, n=n: L.poisson_nll_loss(x, 0 * x.data + n) for n in (1, 5)}),
     "robust_loss": (error, -5, 5, {

@@ -121,6 +121,7 @@ TASKS = {
         ("l1_loss", "the median is wanted, and a tenfold error should weigh ten times as much"),
         ("quantile_loss", "an interval is wanted: one head a quantile, such as 0.05 and 0.95"),
         ("gaussian_nll_loss", "the noise differs from place to place and should be predicted too"),
+        ("gaussian_crps_loss", "the same in the target's units, and robust to gross errors"),
         ("poisson_nll_loss", "targets are counts"),
         ("robust_loss", "it is unknown how robust to be: the shape can be learned"),
     ],

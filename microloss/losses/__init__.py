@@ -21,6 +21,7 @@ from . import (
     preference,
     regression,
     regularization,
+    robust,
     segmentation,
     sequence,
 )
@@ -36,12 +37,13 @@ from .metric_learning import *
 from .preference import *
 from .regression import *
 from .regularization import *
+from .robust import *
 from .segmentation import *
 from .sequence import *
 
 # The files in the order of the catalogue.
 FAMILIES = (
-    regression, classification, binary, margin, distribution, metric_learning, sequence,
+    regression, robust, classification, binary, margin, distribution, metric_learning, sequence,
     segmentation, adversarial, features, preference, regularization, combining,
 )  # fmt: skip
 __all__ = ["LOSSES", *(name for family in FAMILIES for name in family.__all__)]

@@ -150,6 +150,11 @@ def not_negative(name, value):
     return value
 
 
+def epsilon(name, value, like):
+    """A small positive number, not so small that it would be 0 in the precision of `like`."""
+    return max(positive(name, value), float(np.finfo(like.dtype).tiny))
+
+
 def fraction(name, value):
     value = number(name, value)
     if not 0 <= value <= 1:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..engine.tensor import Tensor
 from . import check
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -28,6 +29,8 @@ def reduce(values, reduction, count=None):
         count = values.size if count is None else count
         if count == 0:
             raise ValueError("reduction='mean': nothing to average, no element counts")
+        if values.dtype == np.float16:  # whose sum overflows beyond 65504; np.mean adds up wider
+            return values.mean() * (values.size / count)
         return values.sum() * (1 / count)
     check.reduction(reduction)
     return values if reduction == "none" else values.sum()
@@ -45,6 +48,13 @@ def in_float32(fn: Function) -> Function:
         return fn(*wide, **options).astype(np.float16)
 
     return computed
+
+
+def total(weight):
+    """The sum of weights, for a mean to divide by; wide enough also for float16."""
+    if isinstance(weight, Tensor):
+        return weight.sum()
+    return float(weight.sum(dtype=np.float64))
 
 
 def replaced(x, where, value):

@@ -6,13 +6,16 @@ import numpy as np
 
 from ..engine.rules import primitive
 from ..engine.tensor import Tensor, values_of
+from ..functional import erf
 from . import check
-from .common import loss, reduce
+from .common import loss, reduce, replaced, total
 
 __all__ = [
-    "gaussian_nll_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
-    "quantile_loss", "robust_loss", "smooth_l1_loss",
+    "gaussian_crps_loss", "gaussian_nll_loss", "huber_loss", "l1_loss", "log_cosh_loss",
+    "mse_loss", "poisson_nll_loss", "quantile_loss", "smooth_l1_loss",
 ]  # fmt: skip
+
+VARIANCE = "it is a variance (pass np.exp(log_var))"
 
 
 @loss
@@ -33,7 +36,7 @@ def mse_loss(input, target, *, weight=None, reduction: str = "mean") -> Tensor:
 
     Outliers: very sensitive: an error that is k times as large weighs k^2 times as much.
 
-    Shapes: input and target of one shape, weight of the same.  Units: the target's, squared.
+    Shapes: input and target of one shape, weight of the same. Units: the target's, squared.
 
     Raises: ValueError for unequal shapes, an unknown reduction, or an empty mean; TypeError for
     what is not a real number.
@@ -66,7 +69,7 @@ def l1_loss(input, target, *, weight=None, reduction: str = "mean") -> Tensor:
 
     Outliers: robust: only the side on which an outlier lies counts, not its distance.
 
-    Shapes: input and target of one shape, weight of the same.  Units: the target's.
+    Shapes: input and target of one shape, weight of the same. Units: the target's.
 
     Raises: ValueError for unequal shapes, an unknown reduction, or an empty mean; TypeError for
     what is not a real number.
@@ -85,14 +88,13 @@ def reduce_weighted(values, weight, reduction):
     """reduce(), with a mean that divides by the sum of the weights."""
     if weight is None:
         return reduce(values, reduction)
-    weight = weight_of(values, weight)
-    return reduce(weight * values, reduction, count=weight.sum())
+    weight = weight_of_each(weight, values)
+    return reduce(weight * values, reduction, count=total(weight))
 
 
-def weight_of(values, weight):
+def weight_of_each(weight, values):
     weight = check.numbers("weight", weight, like=values)
-    if weight.shape != values.shape:
-        raise check.unequal("input", values, "weight", weight)
+    check.same_shape("input", values, "weight", weight)
     return weight
 
 
@@ -105,7 +107,7 @@ def huber_loss(
 ) -> Tensor:
     """Huber loss: a square near zero, a straight line beyond delta.
 
-    Formula: e = input - target; e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2).  With
+    Formula: e = input - target; e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2). With
     weight, each element counts w times, and the mean still divides by N, as PyTorch's does.
 
     Gradient: clip(e, -delta, delta) / N: the error itself, cut off at delta.
@@ -120,7 +122,7 @@ def huber_loss(
 
     Outliers: robust: beyond delta an error pulls no harder than at delta.
 
-    Shapes: input and target of one shape, weight of the same.  Units: the target's, squared.
+    Shapes: input and target of one shape, weight of the same. Units: the target's, squared.
 
     Raises: ValueError for unequal shapes, delta that is not positive, an unknown reduction, or an
     empty mean; TypeError for what is not a real number.
@@ -134,7 +136,7 @@ def huber_loss(
     delta = check.positive("delta", delta)
     values = huber(input - target, delta=delta)
     if weight is not None:
-        values = weight_of(values, weight) * values
+        values = weight_of_each(weight, values) * values
     return reduce(values, reduction)
 
 
@@ -155,20 +157,20 @@ def smooth_l1_loss(input, target, *, beta: float = 1.0, reduction: str = "mean")
     """Smooth L1: the absolute error, with its corner rounded off inside of beta.
 
     Formula: e = input - target; e^2 / (2 beta) where |e| < beta, else |e| - beta / 2; for beta = 0
-    the absolute error itself.  It is huber_loss(delta=beta) / beta.
+    the absolute error itself. It is huber_loss(delta=beta) / beta.
 
     Gradient: clip(e / beta, -1, 1) / N: never larger than that of the absolute error.
 
     Problem: regression.
 
-    Use: bounding-box coordinates; anything where the absolute error is meant and training shall
+    Use: bounding-box coordinates; anything where the absolute error is meant and training must
     settle.
 
     Meaning: that of the Huber loss, in units in which the slope of its lines is 1.
 
     Outliers: robust: beyond beta every error pulls equally.
 
-    Shapes: input and target of one shape.  Units: the target's.
+    Shapes: input and target of one shape. Units: the target's.
 
     Raises: ValueError for unequal shapes, a negative beta, an unknown reduction, or an empty mean;
     TypeError for what is not a real number.
@@ -179,11 +181,10 @@ def smooth_l1_loss(input, target, *, beta: float = 1.0, reduction: str = "mean")
     Reference: Girshick (2015), Fast R-CNN; PyTorch's smooth_l1_loss.
     """
     input, target = check.alike(input=input, target=target)
-    error = input - target
     beta = check.not_negative("beta", beta)
     if beta == 0:
-        return reduce(np.abs(error), reduction)
-    return reduce(huber(error, delta=beta), reduction) * (1 / beta)
+        return reduce(np.abs(input - target), reduction)
+    return reduce(huber(input - target, delta=beta), reduction) * (1 / beta)
 
 
 @loss
@@ -196,14 +197,14 @@ def log_cosh_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
     Problem: regression.
 
-    Use: like the Huber loss with delta = 1, where second derivatives shall exist everywhere, as
+    Use: like the Huber loss with delta = 1, when second derivatives must exist everywhere, as
     for Newton's method or boosted trees.
 
     Meaning: the negative log-likelihood of noise with a hyperbolic secant density, up to constants.
 
     Outliers: robust: an error far beyond 1 pulls no harder than any other.
 
-    Shapes: input and target of one shape.  Units: the scale is fixed, so errors should be of the
+    Shapes: input and target of one shape. Units: the scale is fixed, so errors should be of the
     order of 1: standardize the target first.
 
     Raises: ValueError for unequal shapes, an unknown reduction, or an empty mean; TypeError for
@@ -252,7 +253,8 @@ def quantile_loss(input, target, *, quantile=0.5, reduction: str = "mean") -> Te
     Outliers: robust: only the side on which an outlier lies counts, not its distance.
 
     Shapes: input and target of one shape; with a sequence of Q quantiles, input (..., Q) holds one
-    prediction for each on its last axis, and target is (...).  Units: the target's.
+    prediction for each on its last axis, and target is (...). Nothing keeps these predictions in
+    order: they may cross. Units: the target's.
 
     Raises: ValueError for shapes that do not fit, quantiles outside of (0, 1), an unknown
     reduction, or an empty mean; TypeError for what is not a real number.
@@ -265,8 +267,7 @@ def quantile_loss(input, target, *, quantile=0.5, reduction: str = "mean") -> Te
     Reference: Koenker, Bassett (1978), Regression Quantiles.
     """
     if np.ndim(quantile):
-        input = check.numbers("input", input, like=target if isinstance(target, Tensor) else None)
-        target = check.numbers("target", target, like=input)
+        input, target = check.one_precision(input=input, target=target)
         if input.shape != (*target.shape, len(quantile)):
             raise ValueError(
                 f"input has shape {input.shape}, target has shape {target.shape}; for "
@@ -279,7 +280,8 @@ def quantile_loss(input, target, *, quantile=0.5, reduction: str = "mean") -> Te
     if not ((q > 0) & (q < 1)).all():
         raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}")
     error = target - input
-    return reduce(error * (q - (error < 0)), reduction)
+    slope = replaced(q - np.less(error, 0), np.isnan(values_of(error)), np.nan)
+    return reduce(error * slope, reduction)
 
 
 @loss
@@ -290,12 +292,12 @@ def gaussian_nll_loss(
 
     Formula: (log v + (input - target)^2 / v) / 2 with v = max(var, eps); full adds log(2 pi) / 2.
 
-    Gradient: (input - target) / v / N: a doubtful prediction learns less from its error; for var
+    Gradient: (input - target) / v / N: an uncertain prediction learns less from its error; for var
     (1 - (input - target)^2 / v) / (2 v N), even where eps takes over, as in PyTorch.
 
     Problem: regression.
 
-    Use: when the noise differs from example to example.  var is a variance: for a network that
+    Use: when the noise differs from example to example. var is a variance: for a network that
     predicts its logarithm, pass np.exp(log_var).
 
     Meaning: the negative log-likelihood of Gaussian noise whose variance is predicted too; the best
@@ -304,7 +306,7 @@ def gaussian_nll_loss(
     Outliers: very sensitive: as squares are, except that var can grow to excuse an error.
 
     Shapes: input and target of one shape; var of that shape, with length 1 on some axes, without
-    the last axis, or one number.  Units: nats; the loss may be negative.
+    the last axis, or one number. Units: nats; the loss may be negative.
 
     Raises: ValueError for shapes that do not fit, a negative var, eps that is not positive, an
     unknown reduction, or an empty mean; TypeError for what is not a real number.
@@ -317,8 +319,8 @@ def gaussian_nll_loss(
     """
     input, target = check.alike(input=input, target=target)
     var = variance_of_each(var, input)
-    eps = check.positive("eps", eps)
-    if check.none_negative("var", var, "it is a variance (pass np.exp(log_var))") < eps:
+    eps = check.epsilon("eps", eps, like=input)
+    if check.none_negative("var", var, VARIANCE) < eps:
         # a constant is added, and not the larger one taken, so that the gradient goes through
         var = var + np.maximum(eps - values_of(var), 0)
     error = input - target
@@ -326,6 +328,52 @@ def gaussian_nll_loss(
     if full:
         values = values + math.log(2 * math.pi)
     return 0.5 * reduce(values, reduction)
+
+
+@loss
+def gaussian_crps_loss(input, target, var, *, reduction: str = "mean") -> Tensor:
+    """Continuous ranked probability score of a Gaussian: a mean and how uncertain it is.
+
+    Formula: s = sqrt(var), z = (input - target) / s;
+    s (z erf(z / sqrt 2) + sqrt(2 / pi) e^(-z^2 / 2) - 1 / sqrt(pi)).
+
+    Gradient: erf(z / sqrt 2) / N: bounded; for var
+    (sqrt(2 / pi) e^(-z^2 / 2) - 1 / sqrt(pi)) / (2 s N).
+
+    Problem: regression.
+
+    Use: like gaussian_nll_loss, when some targets are grossly wrong or the score should be in the
+    target's units.
+
+    Meaning: the integral of the squared distance between the predicted distribution function and
+    the step at the target. It is a proper score: the true mean and variance have the lowest
+    expected score. As var goes to 0 it becomes the absolute error.
+
+    Outliers: robust: it grows like |input - target|, where gaussian_nll_loss grows like a square.
+
+    Shapes: input and target of one shape; var of that shape, with length 1 on some axes, without
+    the last axis, or one number. Units: the target's.
+
+    Raises: ValueError for shapes that do not fit, var that is not positive, an unknown reduction,
+    or an empty mean; TypeError for what is not a real number.
+
+    >>> gaussian_crps_loss([0.0, 1.0], [0.0, 3.0], [1.0, 4.0], reduction="none").round(10)
+    array([0.23369498, 1.20488272])
+
+    Reference: Gneiting, Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
+    """
+    input, target = check.alike(input=input, target=target)
+    var = variance_of_each(var, input)
+    if not check.none_negative("var", var, VARIANCE) > 0:
+        raise ValueError("var holds 0; the score needs a positive variance")
+    s = np.sqrt(var)
+    error = input - target
+    z = error / s
+    with np.errstate(over="ignore"):
+        density = math.sqrt(2 / math.pi) * np.exp(-0.5 * (z * z))
+    return reduce(
+        error * erf(math.sqrt(0.5) * z) + s * (density - 1 / math.sqrt(math.pi)), reduction
+    )
 
 
 def variance_of_each(var, input):
@@ -355,7 +403,7 @@ def poisson_nll_loss(
     """Poisson negative log-likelihood: predicts the rate of something that is counted.
 
     Formula: e^input - target input, where input is the logarithm of the rate; with log_input=False
-    input - target log(input + eps).  full adds Stirling's approximation of log(target!) where
+    input - target log(input + eps). full adds Stirling's approximation of log(target!) where
     target > 1: t log t - t + log(2 pi t) / 2.
 
     Gradient: (e^input - target) / N: predicted rate minus count; with log_input=False
@@ -371,7 +419,7 @@ def poisson_nll_loss(
     Outliers: sensitive: an excess of counts pulls in proportion, a predicted rate far too high
     costs exponentially in input (inf where e^input overflows).
 
-    Shapes: input and target of one shape.  Units: nats.
+    Shapes: input and target of one shape. Units: nats.
 
     Raises: ValueError for unequal shapes, negative counts, negative rates with log_input=False,
     eps that is not positive, an unknown reduction, or an empty mean; TypeError for what is not a
@@ -383,7 +431,7 @@ def poisson_nll_loss(
     Reference: Nelder, Wedderburn (1972), Generalized Linear Models; PyTorch's poisson_nll_loss.
     """
     input, target = check.alike(input=input, target=target)
-    eps = check.positive("eps", eps)
+    eps = check.epsilon("eps", eps, like=input)
     check.none_negative("target", target, "it counts events")
     if log_input:
         with np.errstate(over="ignore"):
@@ -397,122 +445,3 @@ def poisson_nll_loss(
         stirling = t * np.log(t) - t + 0.5 * np.log(2 * math.pi * t)
         values = values + np.where(large, stirling, 0)
     return reduce(values, reduction)
-
-
-# ---- all robust losses in one --------------------------------------------------------------------
-
-
-@loss
-def robust_loss(input, target, *, alpha, scale=1.0, reduction: str = "mean") -> Tensor:
-    """Barron's general robust loss: one shape parameter leads from the square to ignoring outliers.
-
-    Formula: z = ((input - target) / scale)^2, b = |alpha - 2|;
-    (b / alpha) ((z / b + 1)^(alpha / 2) - 1), and its limits z / 2 at alpha = 2, log(z / 2 + 1) at
-    0, 1 - e^(-z / 2) at -inf, e^(z / 2) - 1 at inf.  alpha = 1 is Charbonnier, a smooth absolute
-    value; 0 Cauchy; -2 Geman-McClure; -inf Welsch.
-
-    Gradient: e / scale^2 (z / b + 1)^(alpha / 2 - 1) / N with e = input - target: falls back to 0
-    for large errors when alpha < 1.
-
-    Problem: regression.
-
-    Use: when it is not known how robust the loss must be: lower alpha where there are outliers, set
-    scale to the size of an ordinary error, or learn both.
-
-    Meaning: for each alpha a known M-estimator.  To learn alpha, add the logarithm of the
-    normaliser of the density e^-loss: without it, the least alpha always wins.  The derivative for
-    alpha is the true one, at 0 too; only at exactly 2, where the true one is infinite, it is 0.
-
-    Outliers: from very sensitive to bounded: the loss grows like |e|^alpha for alpha in (0, 2],
-    like log |e| for 0, and below 0 it stays under b / |alpha|; beyond 2 it explodes.
-
-    Shapes: input and target of one shape; alpha and scale numbers, or arrays or Tensors (which may
-    be learned) that broadcast to that shape.  Units: none, the error is measured in scales.
-
-    Raises: ValueError for unequal shapes, scale that is not positive, alpha that is not finite
-    unless it is a number, an unknown reduction, or an empty mean; TypeError for what is not a
-    real number.
-
-    >>> error = [1.5]
-    >>> [robust_loss(error, [0.0], alpha=a).round(4).item() for a in (2, 1, 0, -2, -np.inf)]
-    [1.125, 0.8028, 0.7538, 0.72, 0.6753]
-
-    Reference: Barron (2019), A General and Adaptive Robust Loss Function.
-    """
-    input, target = check.alike(input=input, target=target)
-    error = input - target
-    if isinstance(scale, int | float | np.number):
-        scale = check.positive("scale", scale)
-        error = error / scale
-    else:
-        scale = check.broadcastable("scale", scale, error)
-        if not (scale > 0).all():
-            raise ValueError(f"scale must be positive, got {scale!r:.60}")
-        error = error / scale
-    if isinstance(alpha, int | float | np.number):
-        if math.isnan(alpha):
-            raise ValueError("alpha must be a number or infinite, got nan")
-        return reduce(barron(error, alpha=float(alpha)), reduction)
-    alpha = check.broadcastable("alpha", alpha, error)
-    if not np.isfinite(values_of(alpha)).all():
-        raise ValueError(f"alpha must be finite unless it is a number, got {alpha!r:.60}")
-    return reduce(barron_of(error, alpha), reduction)
-
-
-@np.errstate(over="ignore")  # beyond alpha = 2, infinite is the right answer
-def barron_slope(g, y, e, *, alpha):
-    if alpha == 2:
-        return g * e
-    if alpha == np.inf:
-        return g * e * (y + 1)
-    if alpha == -np.inf:
-        return g * e * np.exp(-0.5 * (e * e))
-    return g * e * np.exp((0.5 * alpha - 1) * np.log1p(e * e / abs(alpha - 2)))
-
-
-# One operation, because a composition would lose the small gradients of large errors: for
-# alpha < 0 they are the difference of two numbers near 1.
-@primitive(barron_slope)
-@np.errstate(over="ignore")
-def barron(e, *, alpha):
-    """The loss of an error in units of scale, for a number alpha."""
-    z = e * e
-    if alpha == 2:
-        return 0.5 * z
-    if abs(alpha) == np.inf:
-        sign = math.copysign(1, alpha)
-        return sign * np.expm1(sign * 0.5 * z)
-    b = abs(alpha - 2)
-    if abs(alpha) < 1e-18:  # 0 to rounding
-        return np.log1p(0.5 * z)
-    return (b / alpha) * np.expm1(0.5 * alpha * np.log1p(z / b))
-
-
-def barron_of(e, alpha):
-    """The same for an alpha that may be learned, without a division by it.
-
-    (b / alpha) (e^w - 1), w = alpha / 2 log(z / b + 1), is b / 2 log(z / b + 1) (e^w - 1) / w.
-    """
-    square = np.equal(alpha, 2)
-    b = np.abs(np.where(square, 1, alpha) - 2)  # at 2 any number that is not 0
-    z = e * e
-    log = np.log1p(z / b)
-    return np.where(square, 0.5 * z, 0.5 * b * log * exp_moment(0.5 * alpha * log))
-
-
-@primitive(lambda g, y, w, *, k=0: g * exp_moment(w, k=k + 1))
-@np.errstate(over="ignore")
-def exp_moment(w, *, k=0):
-    """The integral of t^k e^(w t) from 0 to 1: (e^w - 1) / w and its derivatives, at w = 0 too."""
-    near = np.abs(w) < 0.25
-    x = np.where(near, w, 0)
-    series = 0.0
-    for n in reversed(range(12)):
-        series = series * x + 1 / (math.factorial(n) * (n + k + 1))
-    # further out by parts, in units of the larger end of e^(w t), so that nothing overflows early
-    w = np.where(near, 1, w)
-    last = np.exp(np.minimum(w, 0))
-    moment = (last - np.exp(-np.maximum(w, 0))) / w
-    for j in range(1, k + 1):
-        moment = (last - j * moment) / w
-    return np.where(near, series, moment * np.exp(np.maximum(w, 0)))

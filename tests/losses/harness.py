@@ -151,3 +151,10 @@ def gradient(f, x):
     """The derivative of f at the array x."""
     x = ml.Tensor(x, requires_grad=True)
     return ml.grad(f(x), x)[0]
+
+
+def slopes(loss, *args, **options):
+    """The gradients of the arguments that are arrays."""
+    tensors = [ml.Tensor(a, requires_grad=True) if isinstance(a, np.ndarray) else a for a in args]
+    value = loss(*tensors, **options)
+    return ml.grad(value, [t for t in tensors if isinstance(t, ml.Tensor)])

@@ -4,19 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from harness import slopes
 
 import microloss as ml
 from microloss import losses
-from microloss.losses.regression import exp_moment
 
 X, T = np.array([1, 2.5, -0.5, 4]), np.array([1.5, 2, -0.5, 1])
-
-
-def slopes(loss, *args, **options):
-    """The gradients of the arguments that are arrays."""
-    tensors = [ml.Tensor(a, requires_grad=True) if isinstance(a, np.ndarray) else a for a in args]
-    value = loss(*tensors, **options)
-    return ml.grad(value, [t for t in tensors if isinstance(t, ml.Tensor)])
 
 
 @pytest.mark.parametrize(
@@ -184,87 +177,50 @@ def test_an_infinite_rate_is_silent_and_its_gradient_infinite():
     np.testing.assert_array_equal(slope, [np.inf, 0])
 
 
-# ---- Barron's loss -------------------------------------------------------------------------------
+# ---- the CRPS ------------------------------------------------------------------------------------
 
 
-def test_robust_by_hand():
-    x, t = np.full(5, 1.5), np.zeros(5)
-    alpha = np.array([2, 1, 0, -2, 0.5])
-    value = [1.125, math.sqrt(3.25) - 1, math.log(2.125), 0.72, 0.772300289]
-    slope = [1.5, 1.5 / math.sqrt(3.25), 1.5 / 2.125, 0.6144, 0.7544600578]
-    np.testing.assert_allclose(
-        losses.robust_loss(x, t, alpha=alpha, reduction="none"), value, rtol=1e-9
-    )
-    for shape in (alpha, *alpha):
-        options = {"alpha": shape, "reduction": "sum"}
-        gradient, _ = slopes(losses.robust_loss, x, t, **options)
-        expected = np.array(slope) if np.ndim(shape) else slope[list(alpha).index(shape)]
-        np.testing.assert_allclose(gradient, np.broadcast_to(expected, 5), rtol=1e-9)
+def test_crps_is_an_integral():
+    """Of (F(y) - [y >= target])^2, F the Gaussian distribution function, by trapezoids."""
+    for mean, var, t in ((0.0, 1.0, 0.0), (1.0, 4.0, 3.0), (-0.5, 0.09, 0.1)):
+        far = np.linspace(0, 12 * math.sqrt(var), 20_001)
+        total = 0.0
+        for y, step in ((t - far[::-1], 0.0), (t + far, 1.0)):
+            z = (y - mean) / math.sqrt(2 * var)
+            below = 0.5 * (1 + np.array([math.erf(v) for v in z]))
+            with np.errstate(under="ignore"):
+                total += np.trapezoid((below - step) ** 2, y)
+        value = losses.gaussian_crps_loss([mean], [t], var)
+        assert value == pytest.approx(total, rel=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [-3.0, -0.5, 0.0, 1e-7, -1e-19, 1.0, 1.9, 2.0, 2.5])
-def test_learned_and_given_alpha_agree(alpha):
-    rng = np.random.default_rng(0)
-    x, t = 10 * rng.standard_normal((2, 20))
-    value = losses.robust_loss(x, t, alpha=alpha, scale=0.5)
-    learned = losses.robust_loss(x, t, alpha=ml.Tensor(alpha, requires_grad=True), scale=0.5)
-    assert learned.item() == pytest.approx(value, rel=1e-13)
-    given = slopes(lambda x: losses.robust_loss(x, t, alpha=alpha, scale=0.5), x)
-    same = slopes(lambda x: losses.robust_loss(x, t, alpha=ml.Tensor(alpha), scale=0.5), x)
-    np.testing.assert_allclose(same, given, rtol=1e-10)
+def test_crps_of_a_sure_prediction_is_the_absolute_error():
+    value = losses.gaussian_crps_loss(X, T, 1e-20)
+    assert value == pytest.approx(losses.l1_loss(X, T), rel=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [-3.0, -0.5, -1e-7, 0.0, 1e-7, 0.4, 1.0, 1.9, 2.1, 3.0])
-def test_alpha_and_scale_are_learned(alpha):
-    rng = np.random.default_rng(1)
-    x, t = 2 * rng.standard_normal((2, 4, 3))
-
-    def learned(alpha, scale, x):
-        return losses.robust_loss(x, t, alpha=alpha, scale=scale)
-
-    assert ml.gradcheck(learned, [np.array(alpha), np.array(0.7), x], order=2)
-    shapes = np.full((4, 1), alpha), rng.uniform(0.5, 2, 3)
-    assert ml.gradcheck(learned, [*shapes, x], order=2)
+# ---- nan and float16 -----------------------------------------------------------------------------
 
 
-def slope_in_alpha(alpha, x=1.5):
-    alpha = ml.Tensor(alpha, requires_grad=True)
-    return ml.grad(losses.robust_loss([x], [0.0], alpha=alpha), [alpha])[0].item()
+@pytest.mark.parametrize(
+    "loss", [losses.mse_loss, losses.l1_loss, losses.huber_loss, losses.quantile_loss]
+)
+def test_nan_goes_through_value_and_gradient(loss):
+    value, slope = loss([1.0, 2.0], [np.nan, 1.0]), slopes(loss, X, np.where(X > 3, np.nan, T))[0]
+    assert math.isnan(value) and np.isnan(slope).tolist() == [False, False, False, True]
 
 
-def test_slope_in_alpha_at_0():
-    z = 1.5**2
-    log = math.log(z / 2 + 1)
-    exact = log**2 / 4 - log / 2 + z / (2 * (z + 2))  # the derivative of the formula, alpha -> 0
-    assert exact == pytest.approx(0.029863, abs=1e-6)
-    assert slope_in_alpha(0.0) == pytest.approx(exact, rel=1e-13)
-    for alpha in (1e-300, -1e-12, 1e-9):
-        assert slope_in_alpha(alpha) == pytest.approx(exact, rel=1e-7)
+def test_means_of_float16_do_not_overflow():
+    x = np.full((100, 10), 100, np.float16)
+    for loss in (losses.mse_loss, losses.l1_loss, losses.huber_loss):
+        (slope,) = slopes(lambda x, loss=loss: loss(x, np.zeros_like(x)), x)
+        assert slope.dtype == np.float16 and np.isfinite(slope).all() and slope.all()
+    assert losses.mse_loss(x, np.zeros_like(x)) == np.float16(10_000)
+    ones = np.full((300, 300), 1, np.float16)
+    assert losses.l1_loss(ones, 0 * ones, weight=ones) == 1
 
 
-def test_slope_in_alpha_near_2():
-    """It grows like -(z / 4) log b, with b = |alpha - 2|; 0 by convention at 2."""
-    for b in (1e-3, 1e-5, 1e-8):
-        step = slope_in_alpha(2 - b / 10) - slope_in_alpha(2 - b)
-        assert step == pytest.approx(1.5**2 / 4 * math.log(10), rel=0.02)
-    assert slope_in_alpha(2.0) == 0
-
-
-def test_small_gradients_of_large_errors_are_exact():
-    x = np.array([1e3, 1e6])
-    (slope,) = slopes(lambda x: losses.robust_loss(x, 0 * x, alpha=-2, reduction="sum"), x)
-    np.testing.assert_allclose(slope, x / (x**2 / 4 + 1) ** 2, rtol=1e-13)
-
-
-@pytest.mark.parametrize("k", range(4))
-def test_exp_moment(k):
-    w = np.array([-800, -30, -1.0, -0.26, -0.24, 0, 1e-9, 0.24, 0.26, 3, 30])
-    t, weights = np.polynomial.legendre.leggauss(80)
-    t, weights = (t + 1) / 2, weights / 2
-    with np.errstate(under="ignore"):
-        integral = (t**k * np.exp(w[:, None] * t)) @ weights
-        np.testing.assert_allclose(exp_moment(w, k=k)[1:], integral[1:], rtol=1e-11)
-        np.testing.assert_allclose(exp_moment(w, k=k)[0], math.factorial(k) / 800 ** (k + 1))
+# ---- numbers, precision, empty batches -----------------------------------------------------------
 
 
 def test_numpy_numbers_leave_float32_alone():

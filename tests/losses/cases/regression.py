@@ -240,67 +240,41 @@ CASES.append(
     )
 )
 
-# ---- all robust losses in one --------------------------------------------------------------------
+
+def naive_crps(x, t, var):
+    """s (z (2 F(z) - 1) + 2 f(z) - 1 / sqrt(pi)), F and f the standard normal distribution."""
+    s = np.sqrt(np.broadcast_to(var, x.shape))
+    z = (t - x) / s
+    below = 0.5 * (1 + np.vectorize(math.erf)(z / math.sqrt(2)))
+    density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return s * (z * (2 * below - 1) + 2 * density) - s / math.sqrt(math.pi)
 
 
-def naive_robust(x, t, alpha, scale=1.0):
-    z = ((x - t) / scale) ** 2
-    limits = {
-        2.0: z / 2,
-        0.0: np.log(1 + z / 2),
-        np.inf: np.exp(z / 2) - 1,
-        -np.inf: 1 - np.exp(-z / 2),
-    }
-    if np.ndim(alpha):
-        return np.vectorize(naive_robust)(x, t, np.asarray(alpha), scale)
-    if float(alpha) in limits:
-        return limits[float(alpha)]
-    b = abs(alpha - 2)
-    return b / alpha * ((z / b + 1) ** (alpha / 2) - 1)
-
-
-def torch_robust(alpha, scale=1.0):
-    def formula(torch, x, t, reduction):
-        z = ((x - t) / scale) ** 2
-        b = abs(alpha - 2)
-        limits = {
-            2.0: z / 2,
-            0.0: torch.log1p(z / 2),
-            np.inf: torch.expm1(z / 2),
-            -np.inf: -torch.expm1(-z / 2),
-        }
-        if alpha in limits:
-            return reduced(limits[alpha], reduction)
-        return reduced(b / alpha * ((z / b + 1) ** (alpha / 2) - 1), reduction)
-
-    return formula
+def torch_crps(torch, x, t, var, reduction):
+    s = var.sqrt()
+    z = (t - x) / s
+    density = (-z * z / 2).exp() / math.sqrt(2 * math.pi)
+    below = torch.special.ndtr(z)
+    return reduced(s * (z * (2 * below - 1) + 2 * density - math.pi**-0.5), reduction)
 
 
 CASES += [
     Case(
-        losses.robust_loss,
-        two,
-        naive_robust,
-        wrt=(0, 1),
-        kwargs={"alpha": alpha, "scale": 0.7},
-        torch=torch_robust(alpha, 0.7),
-        name=f"alpha{alpha}",
-    )
-    for alpha in (2, 1, 0.5, 0, -2, 3.0, np.inf, -np.inf)
-]
-CASES.append(
+        losses.gaussian_crps_loss,
+        with_variance((4, 3)),
+        naive_crps,
+        wrt=(0, 1, 2),
+        torch=torch_crps,
+    ),
     Case(
-        losses.robust_loss,
-        two,
-        naive_robust,
-        wrt=(0, 1),
-        kwargs={
-            "alpha": np.array([1.0, 0.0, 2.0]),
-            "scale": np.array([[0.5], [1.0], [2.0], [3.0]]),
-        },
-        name="arrays",
-    )
-)
+        losses.gaussian_crps_loss,
+        with_variance((4, 1)),
+        naive_crps,
+        wrt=(0, 1, 2),
+        torch=torch_crps,
+        name="length-1-last",
+    ),
+]
 
 # ---- edges ---------------------------------------------------------------------------------------
 
@@ -336,6 +310,12 @@ EXTREMES = [
         wrt=(0, 2),
         gradients=(np.array([1e-2, 0.0]), np.array([0.0, 0.5e6])),
     ),
+    Extreme(
+        losses.gaussian_crps_loss,
+        (*FAR, np.array([1.0, 1e-12, 1e4])),
+        value=4e4 + (100 * (math.sqrt(2) - 1) - 1 - 1e-6) / math.sqrt(math.pi),
+        gradients=(SIGNS,),
+    ),
     Extreme(losses.poisson_nll_loss, (np.array([1e4]), np.array([3.0])), value=np.inf),
     Extreme(
         losses.poisson_nll_loss,
@@ -353,28 +333,6 @@ EXTREMES = [
         name="no-rate",
     ),
 ]
-Z, B = 4e8, 4.0  # the squared error of FAR; |alpha - 2| at alpha = -2
-EXTREMES += [
-    Extreme(
-        losses.robust_loss,
-        FAR,
-        {"alpha": alpha},
-        value,
-        gradients=None if slope is None else (slope * SIGNS,),
-        name=f"alpha{alpha}",
-    )
-    for alpha, value, slope in (
-        (2, Z, 2e4),
-        (1, 2 * (math.sqrt(Z + 1) - 1), 2e4 / math.sqrt(Z + 1)),
-        (0, 2 * math.log(Z / 2 + 1), 2e4 / (Z / 2 + 1)),
-        (-2, 2 * B / 2 * (1 - 1 / (Z / B + 1)), 2e4 / (Z / B + 1) ** 2),
-        (-np.inf, 2.0, 0.0),
-        (1e-30, 2 * math.log(Z / 2 + 1), 2e4 / (Z / 2 + 1)),
-        (np.inf, np.inf, None),
-        (100, np.inf, None),
-    )
-]
-
 ERRORS = [
     Error(loss, (np.zeros((3, 1)), np.zeros(3), *more), options, ValueError, ("(3, 1)", "(3,)"))
     for loss, more, options in (
@@ -385,8 +343,8 @@ ERRORS = [
         (losses.log_cosh_loss, (), {}),
         (losses.quantile_loss, (), {}),
         (losses.gaussian_nll_loss, (1.0,), {}),
+        (losses.gaussian_crps_loss, (1.0,), {}),
         (losses.poisson_nll_loss, (), {}),
-        (losses.robust_loss, (), {"alpha": 1}),
     )
 ]
 X = (np.zeros((4, 3)), np.zeros((4, 3)))
@@ -420,6 +378,8 @@ ERRORS += [
     Error(losses.gaussian_nll_loss, (*X, -1.0), {}, ValueError, ("var", "-1", "np.exp")),
     Error(losses.gaussian_nll_loss, (*X, np.ones(3)), {}, ValueError, ("var", "(3,)", "(4,)")),
     Error(losses.gaussian_nll_loss, (*X, 1.0), {"eps": 0.0}, ValueError, ("eps", "0.0")),
+    Error(losses.gaussian_crps_loss, (*X, -1.0), {}, ValueError, ("var", "-1", "np.exp")),
+    Error(losses.gaussian_crps_loss, (*X, 0.0), {}, ValueError, ("var holds 0", "positive")),
     Error(losses.poisson_nll_loss, (X[0], X[0] - 2), {}, ValueError, ("target", "-2", "counts")),
     Error(losses.poisson_nll_loss, X, {"eps": -1.0}, ValueError, ("eps", "-1.0")),
     Error(
@@ -429,9 +389,4 @@ ERRORS += [
         ValueError,
         ("input", "-1", "rate"),
     ),
-    Error(losses.robust_loss, X, {"alpha": 1, "scale": 0.0}, ValueError, ("scale", "0.0")),
-    Error(losses.robust_loss, X, {"alpha": 1, "scale": [1, 0, 1]}, ValueError, ("scale", "0")),
-    Error(losses.robust_loss, X, {"alpha": np.nan}, ValueError, ("alpha", "nan")),
-    Error(losses.robust_loss, X, {"alpha": np.ones(4)}, ValueError, ("alpha", "(4,)", "(4, 3)")),
-    Error(losses.robust_loss, X, {"alpha": np.full(3, np.inf)}, ValueError, ("alpha", "inf")),
 ]

@@ -4,6 +4,7 @@ import numpy as np
 from cases.regression import two
 
 from microloss import losses
+from microloss.functional import erf
 
 from . import Stated
 
@@ -18,11 +19,6 @@ def counts(rng):
 
 def rates(rng):
     return rng.uniform(0.5, 3, (4, 3)), rng.poisson(2.0, (4, 3)).astype(float)
-
-
-def robust(x, t, alpha, scale):
-    e, b = x - t, abs(alpha - 2)
-    return e / scale**2 * ((e / scale) ** 2 / b + 1) ** (alpha / 2 - 1) / x.size
 
 
 GRADIENTS = [
@@ -81,14 +77,20 @@ GRADIENTS = [
         rates,
         kwargs={"log_input": False, "eps": 0.01},
     ),
-    *(
-        Stated(
-            losses.robust_loss,
-            "e / scale^2 (z / b + 1)^(alpha / 2 - 1) / N",
-            robust,
-            two,
-            kwargs={"alpha": alpha, "scale": 0.7},
-        )
-        for alpha in (1.0, 0.0, -2.0)
+    Stated(
+        losses.gaussian_crps_loss,
+        "erf(z / sqrt 2) / N",
+        lambda x, t, v: erf((x - t) / np.sqrt(2 * v)) / x.size,
+        heteroscedastic,
+    ),
+    Stated(
+        losses.gaussian_crps_loss,
+        "(sqrt(2 / pi) e^(-z^2 / 2) - 1 / sqrt(pi)) / (2 s N)",
+        lambda x, t, v: (
+            (np.sqrt(2 / np.pi) * np.exp(-((x - t) ** 2) / (2 * v)) - 1 / np.sqrt(np.pi))
+            / (2 * np.sqrt(v) * x.size)
+        ),
+        heteroscedastic,
+        wrt=2,
     ),
 ]
