@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from .engine.arguments import real
 from .engine.linalg import p_norm
 from .engine.rules import primitive, unreduce
 from .engine.tensor import Tensor
@@ -20,6 +21,15 @@ __all__ = [
 
 Array = np.ndarray | Tensor
 to_zero = np.errstate(under="ignore")
+
+
+def floats(x):
+    """x as floats: integers, booleans and lists become float64, as in a Tensor."""
+    if isinstance(x, Tensor) or (type(x) is np.ndarray and x.dtype.kind == "f"):
+        return x
+    x = real(x, "an argument of microloss.functional")
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
 
 # An array of the right precision spares NumPy the conversion of a Python number in every call.
 ZERO = {np.dtype(t): np.zeros((), t) for t in (np.float16, np.float32, np.float64, np.longdouble)}
@@ -34,7 +44,8 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return np.maximum(x, ZERO.get(x.dtype, 0) if isinstance(x, np.ndarray) else 0.0)
+    x = floats(x)
+    return np.maximum(x, ZERO[x.dtype])
 
 
 @primitive(lambda g, y, x, *, negative_slope=0.01: np.where(x > 0, g, negative_slope * g))
@@ -44,7 +55,7 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-1.0, 2.0]), negative_slope=0.1)
     array([-0.1,  2. ])
     """
-    x = np.asarray(x)
+    x = floats(x)
     return np.where(x > 0, x, negative_slope * x)
 
 
@@ -55,6 +66,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     >>> elu(np.array([-1e4, 2.0]))
     array([-1.,  2.])
     """
+    x = floats(x)
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -65,7 +77,7 @@ def erf(x: Array) -> Array:
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
     """
-    x = np.asarray(x)
+    x = floats(x)
     return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), np.result_type(x, np.float16))
 
 
@@ -78,7 +90,7 @@ def gelu(x: Array, *, approximate: str = "none") -> Array:
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = floats(x)
     if approximate == "tanh":
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     if approximate != "none":
@@ -94,6 +106,7 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
+    x = floats(x)
     e = np.exp(-np.abs(x))
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # 1 / (1 + e) where x >= 0
 
@@ -104,6 +117,7 @@ def silu(x: Array) -> Array:
     >>> silu(np.array([-1e4, 0.0, 1e4]))
     array([   -0.,     0., 10000.])
     """
+    x = floats(x)
     return x * sigmoid(x)
 
 
@@ -117,6 +131,7 @@ def softplus(x: Array) -> Array:
     >>> softplus(np.array([-1e4, 0.0, 1e4])).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+04])
     """
+    x = floats(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
@@ -126,6 +141,7 @@ def log_sigmoid(x: Array) -> Array:
     >>> log_sigmoid(np.array([-1e4, 0.0])).round(4)
     array([-1.000e+04, -6.931e-01])
     """
+    x = floats(x)
     return -softplus(np.negative(x))
 
 
@@ -144,6 +160,7 @@ def logsumexp(x: Array, *, axis=None, keepdims: bool = False) -> Array:
     >>> logsumexp(np.array([1e4, 1e4])).round(4)
     np.float64(10000.6931)
     """
+    x = floats(x)
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
@@ -159,7 +176,9 @@ def softmax(x: Array, *, axis=-1) -> Array:
     >>> softmax(np.array([1e4, 1e4, -1e4]))
     array([0.5, 0.5, 0. ])
     """
-    x = np.asarray(x)
+    x = floats(x)
+    if not x.size:
+        return x.copy()
     e = np.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -172,6 +191,9 @@ def log_softmax(x: Array, *, axis=-1) -> Array:
     >>> log_softmax(np.array([0.0, -1e4]))
     array([     0., -10000.])
     """
+    x = floats(x)
+    if not x.size:
+        return x.copy()
     shifted = x - np.maximum.reduce(x, axis, keepdims=True)
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
@@ -183,6 +205,11 @@ def dot(a: Array, b: Array) -> Array:
     >>> dot(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]))
     np.float64(11.0)
     """
+    a, b = floats(a), floats(b)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"dot: a has shape {a.shape} and b has shape {b.shape}; give both one shape"
+        )
     return np.vdot(a, b)
 
 
@@ -192,6 +219,7 @@ def xlogy(x: Array, y: Array) -> Array:
     >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
     array([0., 0.])
     """
+    x, y = floats(x), floats(y)
     return x * np.log(np.where(np.equal(x, 0) & np.less_equal(y, 0), 1, y))
 
 
@@ -205,6 +233,7 @@ def log1mexp(x: Array) -> Array:
     >>> log1mexp(np.array([-1e-20, -50.0])).round(3)
     array([-46.052,  -0.   ])
     """
+    x = floats(x)
     near = np.maximum(x, -math.log(2))
     far = np.minimum(x, -math.log(2))
     with np.errstate(divide="ignore"):
@@ -220,7 +249,7 @@ def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
     >>> norm(np.array([3.0, -4.0])), norm(np.array([3.0, -4.0]), np.inf)
     (np.float64(5.0), np.float64(4.0))
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = floats(x)
     if p == np.inf:
         return np.max(np.abs(x), axis=axis, keepdims=keepdims)
     if not p >= 1:
@@ -238,6 +267,7 @@ def pairwise_distance(
     >>> pairwise_distance(np.array([0.0, 0.0]), np.array([3.0, 4.0]), eps=0.0)
     np.float64(5.0)
     """
+    x1, x2 = floats(x1), floats(x2)
     return norm(x1 - x2 + eps, p, axis=-1, keepdims=keepdims)
 
 
@@ -248,6 +278,9 @@ def cosine_similarity(x1: Array, x2: Array, *, axis: int = 1, eps: float = 1e-8)
     >>> cosine_similarity(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).round(4)
     array([0.7071])
     """
+    x1, x2 = floats(x1), floats(x2)
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = (x if x.shape == shape else np.broadcast_to(x, shape) for x in (x1, x2))
     length1, length2 = norm(x1, axis=axis), norm(x2, axis=axis)
     return np.sum(x1 * x2, axis=axis) / (np.maximum(length1, eps) * np.maximum(length2, eps))
 
@@ -257,7 +290,7 @@ def cosine_similarity(x1: Array, x2: Array, *, axis: int = 1, eps: float = 1e-8)
 
 def rows(a):
     """All leading axes as one."""
-    return a.reshape(-1, a.shape[-1])
+    return np.reshape(a, (-1, np.shape(a)[-1]))
 
 
 @primitive(  # .dot: for small matrices it takes half the time of @
@@ -273,6 +306,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     >>> linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0]]), np.array([0.5]))
     array([11.5])
     """
+    x, weight = floats(x), floats(weight)
     try:
         y = x.dot(weight.T)
     except ValueError:
@@ -283,9 +317,10 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     if weight.ndim != 2:
         raise ValueError(f"linear: weight must have shape (out, in), got {weight.shape}")
     if bias is not None:
-        if len(bias) != len(weight):  # one number would be broadcast
+        bias = floats(bias)
+        if bias.shape != weight.shape[:1]:  # another shape would be broadcast
             raise ValueError(f"linear: bias has shape {bias.shape}, it must be {weight.shape[:1]}")
-        y += bias
+        y = y + bias if bias.dtype != y.dtype else np.add(y, bias, y)
     return y
 
 
@@ -327,6 +362,7 @@ def dropout(
     >>> dropout(np.ones(6), 0.5, rng=np.random.default_rng(0))
     array([2., 0., 0., 0., 2., 2.])
     """
+    x = floats(x)
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p must be in [0, 1), got {p!r}")
     if not training or p == 0:

@@ -334,3 +334,58 @@ def test_dropout_is_off_outside_of_training_and_wants_a_generator_in_it():
     for p in (-0.1, 1, np.nan):
         with pytest.raises(ValueError, match=r"dropout: p must be in \[0, 1\)"):
             F.dropout(x, p)
+
+
+# ---- one gate for what is not a float array ------------------------------------------------------
+
+OF_ONE = ["relu", "leaky_relu", "elu", "erf", "gelu", "sigmoid", "silu", "softplus", "log_sigmoid",
+          "logsumexp", "softmax", "log_softmax", "norm"]  # fmt: skip
+OF_TWO = ["dot", "xlogy", "pairwise_distance"]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, bool, list])
+@pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO, "cosine_similarity", "linear", "log1mexp"])
+def test_integers_booleans_and_lists_become_float64(name, kind):
+    f, values = getattr(F, name), [[1, 0, 1], [1, 1, 1]]
+    if name == "log1mexp":
+        values = [[0, 0]] if kind in (np.uint8, bool) else [[-1, -3, -2], [-5, -1, -1]]
+    x = values if kind is list else np.array(values, kind)
+    count = 1 if name in (*OF_ONE, "log1mexp") else 2
+    got, want = f(*[x] * count), f(*[np.array(values, float)] * count)
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got, want)
+
+
+def test_linear_beside_lists_integers_and_other_precisions():
+    x = variable(np.ones((2, 3)))
+    weight = np.array([[1, 2, 3], [4, 5, 250]], np.uint8)
+    y = F.linear(x, weight.tolist(), [1, 2])
+    assert y.tolist() == [[7, 261]] * 2
+    assert ml.grad(y.sum(), x)[0].tolist() == [[5, 7, 253]] * 2
+    assert F.linear(x, weight).tolist() == [[6, 259]] * 2
+    w = variable(weight.astype(float))
+    (slope,) = ml.grad(F.linear([[[1, 2, 3]]], w).sum(), w)
+    assert slope.tolist() == [[1, 2, 3]] * 2
+    single = np.ones((2, 3), np.float32)
+    assert F.linear(single, single, np.ones(2)).dtype == np.float64
+    for bias in (np.ones((2, 1)), 1.0, np.ones(1)):
+        with pytest.raises(ValueError, match=r"linear: bias has shape .* it must be \(2,\)"):
+            F.linear(x, w, bias)
+
+
+def test_cosine_similarity_broadcasts_before_it_measures():
+    a, b = variable(np.ones((1, 2, 3))), variable(np.ones((2, 1, 3)))
+    np.testing.assert_allclose(F.cosine_similarity(a, b, axis=-2).data, np.ones((2, 3)), 1e-15)
+
+
+def test_dot_wants_one_shape():
+    with pytest.raises(ValueError, match=r"dot: a has shape \(2, 3\) and b has shape \(3, 2\)"):
+        F.dot(variable(np.ones((2, 3))), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("f", [F.softmax, F.log_softmax])
+def test_softmax_over_nothing_is_empty(f):
+    x = variable(np.ones((2, 0)))
+    y = f(x)
+    assert y.shape == (2, 0)
+    assert ml.grad(y.sum(), x)[0].shape == (2, 0)
