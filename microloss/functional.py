@@ -25,7 +25,9 @@ to_zero = np.errstate(under="ignore")
 
 def floats(x):
     """x as floats: integers, booleans and lists become float64, as in a Tensor."""
-    if isinstance(x, Tensor) or (type(x) is np.ndarray and x.dtype.kind == "f"):
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return x
+    if not isinstance(x, np.ndarray) and hasattr(x, "__array_ufunc__"):  # a Tensor
         return x
     x = real(x, "an argument of microloss.functional")
     return x if x.dtype.kind == "f" else x.astype(np.float64)
