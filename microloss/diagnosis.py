@@ -4,7 +4,8 @@ A few measures, each a small function, and a table of rules at the end, tried fr
 one down. Scale does not matter: a loss is compared with other losses of its run, mostly with the
 fall of the training loss. Offset matters only where a rule asks whether a loss is high, near zero,
 or has moved by a visible share of itself. A curve that is negative anywhere (a Gaussian NLL, say)
-has no zero to be high above or near to, and those rules pass it over.
+has no zero to be high above or near to, and those rules pass it over. What a loss is worth on its
+own can be told only by comparing it with the loss of a constant guess.
 
 The bounds in the rules are conventions, set with room to spare on real runs of small networks.
 """
@@ -39,6 +40,20 @@ PATTERNS = {
         "look for the same examples in training and validation",
         "if nothing leaks, the task is easy: compare with the simplest model",
     ),
+    "recovering spikes": (
+        "leave it: the loss comes back each time",
+        "clip the gradient's norm, or lower the learning rate a little",
+        "look at the batches of those epochs",
+    ),
+    "validation never fell": (
+        "check that inputs and labels belong together, in the validation data above all",
+        "check that both sets are scaled alike and come from the same source",
+        "only if all of that is right, doubt that the inputs tell anything about the labels",
+    ),
+    "double descent": (
+        "go on: the validation loss has come back to its earlier low, or below it",
+        "take more data or weight decay: both make the hump smaller",
+    ),
     "overfitting": (
         "stop at the epoch named, and keep its weights",
         "add weight decay or dropout",
@@ -49,11 +64,29 @@ PATTERNS = {
         "validate on more examples, the same ones every epoch",
         "until then, average the curve over several epochs before stopping by it",
     ),
+    "generalisation gap": (
+        "get more data, or augment it",
+        "add weight decay or dropout",
+        "check that the validation data are like the training data",
+    ),
+    "no better than guessing": (
+        "check that inputs and labels belong together",
+        "check that every parameter has a gradient, and that none is 0",
+        "train on a single batch: a network that works brings that loss close to 0",
+        "try learning rates 10 times higher and lower",
+        "lower weight decay, or take a larger model",
+    ),
     "underfitting": (
+        "compare with the loss of a constant guess (guess=...): fine-tuning may start far below it",
         "check the learning rate: 3 times higher and lower",
         "take a larger model or better features",
         "lower weight decay and dropout",
         "train longer, if the loss is still falling",
+    ),
+    "learning-rate drop": (
+        "nothing is wrong if a schedule lowered the learning rate there: smaller steps end lower",
+        "else ask what changed at that epoch",
+        "try the drop earlier, or a smooth decay",
     ),
     "plateau": (
         "ask whether the noise in the data allows less: if not, training is done",
@@ -131,9 +164,15 @@ def turning(x):
     return np.mean(up[1:] != up[:-1])
 
 
-def level(x):
-    """The end as a share of the start; nan for a loss that can be negative, or starts at 0."""
-    return end(x) / x[0] if x.min() >= 0 and x[0] > 0 else np.nan
+def level(x, guess=None):
+    """The end as a share of the guess's loss, or of the start; nan if either can be negative."""
+    whole = x[0] if guess is None else guess
+    return end(x) / whole if x.min() >= 0 and whole > 0 else np.nan
+
+
+def lowest(x):
+    """The epoch of the smallest loss after the start, which is the network before training."""
+    return 1 + int(x[1:].argmin())
 
 
 def flat_from(x):
@@ -149,28 +188,46 @@ def jump(x):
     return steps[top - 1], np.delete(steps, top - 1).max(), top
 
 
-# ---- rules: (train, val or None) -> (evidence, epoch or None) where the pattern is seen, else None
+# ---- rules: Curves -> (evidence, epoch or None) where the pattern is seen, else None
 
 
-def named(train, val):
-    return [("training", train)] + ([] if val is None else [("validation", val)])
+@dataclass(frozen=True)
+class Curves:
+    """What the rules look at: the losses of a run, and that of a constant guess if known."""
+
+    train: np.ndarray
+    val: np.ndarray | None
+    guess: float | None
+
+    def named(self):
+        return [("training", self.train)] + ([] if self.val is None else [("validation", self.val)])
 
 
-def not_finite(train, val):
-    for name, x in named(train, val):
+def not_finite(c):
+    for name, x in c.named():
         if not np.isfinite(x).all():
             epoch = int(np.isfinite(x).argmin())
             return f"the {name} loss is {x[epoch]} at epoch {epoch}", epoch
 
 
-def too_short(train, val):
-    if len(train) < SHORTEST:
-        return f"{len(train)} epochs: it takes {SHORTEST} to tell a trend from noise", None
+def too_short(c):
+    if len(c.train) < SHORTEST:
+        return f"{len(c.train)} epochs: it takes {SHORTEST} to tell a trend from noise", None
 
 
-def jumps(train, val):
+def one_loss_per_batch(c):
+    x = c.train
+    if c.val is None and len(x) >= 300 and turning(x) > 0.5 and noise(x) > 0.02 * fall(x):
+        return (
+            f"{len(x)} losses that turn up or down at {turning(x):.0%} of the steps look like one "
+            "per batch: pass the mean over each epoch",
+            None,
+        )
+
+
+def jumps(c):
     """One step up that stands alone, after a fall, and that leads no further."""
-    for name, x in named(train, val):
+    for name, x in c.named():
         height, next_height, top = jump(x)
         if not max(3, len(x) // 10) < top < len(x) - 2:
             continue  # at first all steps are large, and at last nobody knows what follows
@@ -185,118 +242,228 @@ def jumps(train, val):
             )
 
 
-def explodes(train, val, times=1.5):
-    lost = relapse(train)
-    if lost > max(times * fall(train), 3 * noise(train), 0.05 * abs(train[0])):
-        low = int(smooth(train).argmin())
+def spikes(c):
+    """Several single epochs far above their neighbours, on a curve that is otherwise calm."""
+    for name, x in c.named():
+        above = x - smooth(x)
+        high = above > max(8 * noise(x), 0.1 * fall(x))
+        high[: max(3, len(x) // 10)] = False
+        calm = fall(x) > 10 * noise(x) and relapse(x) < 0.1 * fall(x)
+        if calm and 2 <= high.sum() <= 0.15 * len(x):
+            at = np.flatnonzero(high)
+            return (
+                f"the {name} loss leaves its course {len(at)} times, by up to {above.max():.2g}, "
+                f"first at epoch {at[0]}, and comes back each time",
+                int(at[0]),
+            )
+
+
+def explodes(c, times=1.5):
+    x = c.train
+    if relapse(x) > max(times * fall(x), 3 * noise(x), 0.05 * abs(x[0])):
+        low = int(x.argmin())
         return (
-            f"the training loss begins at {train[0]:.3g}, is lowest about epoch {low}, and ends at "
-            f"{end(train):.3g}",
+            f"the training loss begins at {x[0]:.3g}, is lowest at epoch {low}, and ends at "
+            f"{end(x):.3g}",
             low,
         )
 
 
-def oscillates(train, val):
-    if train.min() >= 0:
-        seen = climb(train) > 0.02 * np.median(train)  # a flat loss may well tremble
-    else:
-        seen = fall(train) > 5 * noise(train)
-    if seen and climb(train) > 0.03 * fall(train) and turning(train) > 0.25:
+def oscillates(c):
+    x = c.train
+    # a flat loss may well tremble
+    seen = climb(x) > 0.02 * np.median(x) if x.min() >= 0 else fall(x) > 5 * noise(x)
+    if seen and climb(x) > 0.03 * fall(x) and turning(x) > 0.25:
         return (
-            f"the training loss turns up or down at {turning(train):.0%} of the epochs; it rises "
-            f"by {climb(train):.2g} per step, and falls from its start to its lowest by "
-            f"{fall(train):.2g}",
+            f"the training loss turns up or down at {turning(x):.0%} of the epochs; it rises "
+            f"by {climb(x):.2g} per step, and falls from its start to its lowest by {fall(x):.2g}",
             None,
         )
 
 
-def climbs_back(train, val):
-    return explodes(train, val, times=0.5)
+def swings_grow(c):
+    """The last quarter swings far more than the quarter before it."""
+    x = c.train
+    quarter = max(10, len(x) // 4)
+    if len(x) < 2 * quarter:
+        return None
+    before, last = noise(x[-2 * quarter : -quarter]), noise(x[-quarter:])
+    seen = last > max(3 * before, 0.015 * fall(x)) and not level(x) > 0.8
+    if seen and turning(x[-quarter:]) > 0.4:
+        return (
+            f"the swings of the training loss grow: it is typically {last:.2g} off the mean of its "
+            f"neighbours in the last {quarter} epochs, {before:.2g} in those before",
+            len(x) - quarter,
+        )
 
 
-def drops_fast(train, val):
-    """To 1 % within 3 epochs; the validation loss as well, for memory is slower than a leak."""
+def climbs_back(c):
+    return explodes(c, times=0.5)
+
+
+def drops_fast(c):
+    """To 1 % within 3 epochs; the validation loss as well, because memory is slower than a leak."""
     near_zero = (
-        x.min() >= 0 and end(x) <= 0.01 * x[0] and x[:4].min() <= 0.01 * x[0]
-        for _, x in named(train, val)
+        x.min() >= 0 and end(x) <= 0.01 * x[0] and x[:4].min() <= 0.01 * x[0] for _, x in c.named()
     )
     if all(near_zero):
-        epoch = int(np.argmax(train <= 0.01 * train[0]))
+        epoch = int(np.argmax(c.train <= 0.01 * c.train[0]))
         return (
-            f"the training loss goes from {train[0]:.3g} to {train[epoch]:.2g} by epoch {epoch}",
+            f"the training loss goes from {c.train[0]:.3g} to {c.train[epoch]:.2g} by epoch "
+            f"{epoch}",
             epoch,
         )
 
 
-def never_falls(train, val):
-    if fall(train) <= max(5 * noise(train), 1e-9 * abs(train[0])) or level(train) > 0.95:
+def stays_at_its_start(x):
+    return fall(x) <= max(5 * noise(x), 1e-9 * abs(x[0])) or level(x) > 0.95
+
+
+def guesses(c):
+    """A flat loss at that of a constant guess; without a given one, at ln C for usual C."""
+    x = c.train
+    named = [(c.guess, "the loss of the guess")]
+    if c.guess is None:
+        named = [(np.log(n), f"ln {n}, a guess among {n} classes") for n in (*range(2, 11), 100)]
+    for guess, name in named:
+        if stays_at_its_start(x) and abs(end(x) - guess) < 0.01 * abs(guess):
+            return f"the training loss stays at {end(x):.4g}; {guess:.4g} is {name}", None
+
+
+def never_falls(c):
+    x = c.train
+    if stays_at_its_start(x) and not level(x, c.guess) < 0.5:
         return (
-            f"the training loss begins at {train[0]:.3g} and ends at {end(train):.3g}; its noise "
-            f"is {noise(train):.2g}",
+            f"the training loss begins at {x[0]:.3g} and ends at {end(x):.3g}; its noise "
+            f"is {noise(x):.2g}",
             None,
         )
 
 
-def validation_rises(train, val):
-    if val is None:
+def validation_never_falls(c):
+    if c.val is None:
         return None
-    low = int(smooth(val).argmin())
-    still = end(train) <= smooth(train)[low] + noise(train)
-    if still and relapse(val) > max(0.05 * fall(train), 3 * noise(val)):
+    low = lowest(c.val)
+    fallen = c.val[0] - c.val[low]
+    if fall(c.train) > 5 * noise(c.train) and fallen < max(0.03 * fall(c.train), 3 * noise(c.val)):
         return (
-            f"the validation loss is lowest about epoch {low}, {smooth(val)[low]:.3g}, and ends at "
-            f"{end(val):.3g}; the training loss ends at {end(train):.3g}",
-            low,
-        )
-    if end(val) - end(train) > 0.5 * fall(train) > fall(val):
-        return (
-            f"the training loss falls by {fall(train):.3g}, the validation loss by {fall(val):.3g}",
-            low,
-        )
-
-
-def scatters(train, val):
-    if val is not None and noise(val) > max(0.02 * fall(train), 3 * noise(train)):
-        return (
-            f"the validation loss is typically {noise(val):.2g} off the mean of its neighbours, "
-            f"the training loss {noise(train):.2g}",
+            f"the training loss falls by {fall(c.train):.3g}; the validation loss begins at "
+            f"{c.val[0]:.3g} and is never below {c.val[low]:.3g}",
             None,
         )
 
 
-def stays_high(train, val):
-    if level(train) > 0.5:
-        also = "" if val is None else f"; the validation loss ends at {end(val):.3g}"
+def falls_twice(c):
+    """A rise of the validation loss in between, made good at the end; training falls throughout."""
+    if c.val is None:
+        return None
+    course = smooth(c.val)
+    rise = course - np.minimum.accumulate(course)
+    top = int(rise.argmax())
+    steady = detour(smooth(c.train)) < 0.1 * fall(c.train)
+    seen = rise[top] > max(0.1 * fall(c.train), 4 * noise(c.val))
+    if steady and seen and end(c.val) <= course[:top].min() + 0.2 * rise[top]:
         return (
-            f"the training loss ends at {end(train):.3g}, {level(train):.0%} of its start{also}",
+            f"the validation loss rises by {rise[top]:.3g} up to epoch {top}, and falls again to "
+            f"{end(c.val):.3g}, while the training loss falls throughout",
+            top,
+        )
+
+
+def validation_rises(c):
+    if c.val is None:
+        return None
+    low = lowest(c.val)
+    still = end(c.train) <= smooth(c.train)[low] + noise(c.train)
+    if still and relapse(c.val) > max(0.05 * fall(c.train), 3 * noise(c.val)):
+        return (
+            f"the validation loss is lowest at epoch {low}, {c.val[low]:.3g}, and ends at "
+            f"{end(c.val):.3g}; the training loss ends at {end(c.train):.3g}",
+            low,
+        )
+
+
+def scatters(c):
+    if c.val is not None and noise(c.val) > max(0.02 * fall(c.train), 3 * noise(c.train)):
+        return (
+            f"the validation loss is typically {noise(c.val):.2g} off the mean of its neighbours, "
+            f"the training loss {noise(c.train):.2g}",
             None,
         )
 
 
-def stalls(train, val):
-    epoch = flat_from(train)
-    if epoch <= len(train) / 2 and not level(train) < 0.1:
+def stays_apart(c):
+    """The validation loss is at its lowest, and far above the training loss."""
+    if c.val is not None and end(c.val) - end(c.train) > 0.3 * fall(c.train):
         return (
-            f"the training loss falls from {train[0]:.3g}, and is flat at {end(train):.3g} from "
-            f"epoch {epoch} on",
+            f"the validation loss ends at its lowest, {end(c.val):.3g}, and the training loss at "
+            f"{end(c.train):.3g}",
+            None,
+        )
+
+
+def stays_high(c):
+    """Both: with dropout or augmentation the training loss is high while the other falls."""
+    if all(level(x, c.guess) > 0.5 for _, x in c.named()):
+        also = "" if c.val is None else f"; the validation loss ends at {end(c.val):.3g}"
+        of = "its start" if c.guess is None else "the guess's loss"
+        return (
+            f"the training loss ends at {end(c.train):.3g}, {level(c.train, c.guess):.0%} of "
+            f"{of}{also}",
+            None,
+        )
+
+
+def drops_again(c):
+    """One fall in a single epoch that stands out from the steps before and after, and stays."""
+    x = c.train
+    reach = max(3, len(x) // 10)
+    steps = -np.diff(x)
+    for epoch in range(reach + 2, len(x) - 2):  # x[epoch] is the first loss after the fall
+        around = np.abs(np.r_[steps[epoch - 1 - reach : epoch - 1], steps[epoch : epoch + reach]])
+        before, after = np.median(x[epoch - reach : epoch]), np.median(x[epoch : epoch + reach])
+        alone = steps[epoch - 1] > max(5 * np.median(around), 0.05 * fall(x))
+        if (
+            alone
+            and before - after > 0.7 * steps[epoch - 1]
+            and steps[epoch - 1] > 2 * around.max()
+        ):
+            return (
+                f"the training loss drops from {x[epoch - 1]:.3g} to {x[epoch]:.3g} at epoch "
+                f"{epoch}, and stays there; its typical step around is {np.median(around):.2g}",
+                epoch,
+            )
+
+
+def stalls(c):
+    epoch = max(flat_from(x) for _, x in c.named())
+    if epoch <= len(c.train) / 2 and not level(c.train) < 0.1:
+        return (
+            f"the training loss falls from {c.train[0]:.3g}, and is flat at {end(c.train):.3g} "
+            f"from epoch {epoch} on",
             epoch,
         )
 
 
-def falls(train, val):
-    curves = named(train, val)
+def falls(c):
     if all(
-        fall(x) > max(5 * noise(x), 0.3 * fall(train)) and detour(x) < 0.25 * fall(x)
-        for _, x in curves
+        fall(x) > max(5 * noise(x), 0.3 * fall(c.train)) and detour(x) < 0.25 * fall(x)
+        for _, x in c.named()
     ):
-        ways = (f"the {name} loss falls from {x[0]:.3g} to {end(x):.3g}" for name, x in curves)
+        ways = [f"the {name} loss falls from {x[0]:.3g} to {end(x):.3g}" for name, x in c.named()]
+        if c.val is not None and end(c.val) < end(c.train) - 3 * noise(c.train):
+            ways.append(
+                "the validation loss is the lower one, as dropout and augmentation make it, which "
+                "act in training only, and a mean over an epoch in which the loss still falls"
+            )
         return ", ".join(ways), None
 
 
-def fits_nothing(train, val):
+def fits_nothing(c):
+    x = c.train
     return (
-        f"no pattern fits: the training loss falls by {fall(train):.3g}, ends {relapse(train):.3g} "
-        f"above its lowest, and is typically {noise(train):.2g} off the mean of its neighbours",
+        f"no pattern fits: the training loss falls by {fall(x):.3g}, ends {relapse(x):.3g} "
+        f"above its lowest, and is typically {noise(x):.2g} off the mean of its neighbours",
         None,
     )
 
@@ -304,38 +471,51 @@ def fits_nothing(train, val):
 RULES = (
     (not_finite, "diverged"),
     (too_short, "inconclusive"),
+    (one_loss_per_batch, "inconclusive"),
     (jumps, "sudden jump"),
     (explodes, "diverged"),
+    (swings_grow, "oscillating"),
+    (spikes, "recovering spikes"),
     (oscillates, "oscillating"),
     (climbs_back, "diverged"),
     (drops_fast, "suspiciously fast drop"),
+    (guesses, "no better than guessing"),
     (never_falls, "underfitting"),
+    (validation_never_falls, "validation never fell"),
+    (falls_twice, "double descent"),
     (validation_rises, "overfitting"),
     (scatters, "noisy validation"),
+    (stays_apart, "generalisation gap"),
     (stays_high, "underfitting"),
+    (drops_again, "learning-rate drop"),
     (stalls, "plateau"),
     (falls, "healthy"),
     (fits_nothing, "inconclusive"),
 )  # the first that sees its pattern decides
 
 
-def diagnose(train: Sequence[float], val: Sequence[float] | None = None) -> Diagnosis:
+def diagnose(
+    train: Sequence[float], val: Sequence[float] | None = None, *, guess: float | None = None
+) -> Diagnosis:
     """Read the loss curves of one run: the pattern, the evidence in numbers, what to try in order.
 
     The patterns are the keys of PATTERNS. Fewer than 10 epochs, and curves that fit no pattern, are
     "inconclusive", unless a loss is not finite.
 
     Shapes: train (epochs,), one loss per epoch; val the same, or None or empty, as fit() leaves it.
-    The first may be the loss before training, and better is: then the whole fall is seen.
+    The first loss should be that before training: then the whole fall is seen.
+    guess : the loss of the best constant guess, such as np.log(10) for ten equally frequent
+        classes, or np.var(y) for the mean squared error. With it, a loss counts as high or low by
+        comparison with the guess and not with its start, which is right for fine-tuning.
     Units: those of the loss; lower is better, and it may be negative. Epochs count from 0.
-    Raises: ValueError for an empty or two-dimensional curve and for unequal lengths, TypeError for
-    what are no numbers.
+    Raises: ValueError for an empty or two-dimensional curve, for unequal lengths and for a guess
+    that is not finite; TypeError for curves that do not hold numbers.
 
     >>> falling = [2.3 * 0.8**epoch for epoch in range(30)]
     >>> turning = [0.4 + loss + 0.02 * epoch for epoch, loss in enumerate(falling)]
     >>> found = diagnose(falling, turning)
     >>> found.pattern, found.epoch
-    ('overfitting', 14)
+    ('overfitting', 15)
     >>> found.advice[0]
     'stop at the epoch named, and keep its weights'
     """
@@ -344,10 +524,14 @@ def diagnose(train: Sequence[float], val: Sequence[float] | None = None) -> Diag
     if val is not None and len(val) != len(train):
         raise ValueError(
             f"train has {len(train)} epochs and val has {len(val)}: measure both at the same "
-            "times; the loss before training goes into both or into none"
+            "times; the loss before training goes into both or into none, and losses per batch are "
+            "averaged over each epoch"
         )
+    if guess is not None and not np.isfinite(guess):
+        raise ValueError(f"guess must be a finite loss, got {guess!r}")
+    curves = Curves(train, val, guess)
     for rule, pattern in RULES:
-        found = rule(train, val)
+        found = rule(curves)
         if found is not None:
             evidence, epoch = found
             return Diagnosis(pattern, evidence, PATTERNS[pattern], epoch)

@@ -82,8 +82,49 @@ def falling_then_climbing(t, e):
     return 0.2 + 3.2 * (t - 0.5) ** 2 + 0.01 * e[0], 0.2 + 3.2 * (t - 0.5) ** 2 + 0.01 * e[1]
 
 
+def dropout(t, e):
+    return decay(t, to=0.42, rate=5) + 0.003 * e[0], decay(t, to=0.2, rate=5) + 0.003 * e[1]
+
+
+def shuffled_labels(t, e):
+    return decay(t) + 0.004 * e[0], 1 + 1.5 * t + 0.01 * e[1]
+
+
+def gap(t, e):
+    return decay(t) + 0.003 * e[0], 0.55 + 0.45 * np.exp(-6 * t) + 0.003 * e[1]
+
+
+def rate_drops(t, e):
+    flat = 0.3 + 0.7 * np.exp(-30 * t)
+    drop = 0.15 * (np.arange(len(t)) >= int(0.6 * len(t)))
+    return flat - drop + 0.002 * e[0], flat + 0.05 - drop + 0.002 * e[1]
+
+
+def recovering(t, e):
+    epoch = np.arange(len(t))
+    hit = 0.5 * np.isin(epoch, (np.array([0.4, 0.7]) * len(t)).astype(int))
+    return decay(t) + hit + 0.003 * e[0], decay(t, to=0.08) + 0.003 * e[1]
+
+
+def growing_swings(t, e):
+    swing = 0.08 * np.maximum(0, (t - 0.7) / 0.3) * (-1) ** np.arange(len(t))
+    return decay(t, to=0.1) + swing + 0.001 * e[0], decay(t, to=0.15) + swing + 0.001 * e[1]
+
+
+def double_descent(t, e):
+    hump = 0.45 * np.exp(-(((t - 0.45) / 0.12) ** 2))
+    return decay(t) + 0.003 * e[0], decay(t, to=0.2) + hump + 0.003 * e[1]
+
+
 SHAPES = {
     healthy: "healthy",
+    dropout: "healthy",
+    shuffled_labels: "validation never fell",
+    gap: "generalisation gap",
+    rate_drops: "learning-rate drop",
+    recovering: "recovering spikes",
+    growing_swings: "oscillating",
+    double_descent: "double descent",
     overfitting: "overfitting",
     underfitting: "underfitting",
     slowly_falling: "underfitting",
@@ -99,7 +140,10 @@ SHAPES = {
     climbing: "diverged",
     falling_then_climbing: "diverged",
 }
-NEEDS_VALIDATION = {"overfitting": "healthy", "noisy validation": "healthy"}
+NEEDS_VALIDATION = {
+    "overfitting": "healthy", "noisy validation": "healthy", "validation never fell": "healthy",
+    "generalisation gap": "healthy", "double descent": "healthy",
+}  # fmt: skip
 LENGTHS = (20, 50, 150)
 
 
@@ -159,17 +203,28 @@ def test_epoch_to_stop_at_is_the_lowest_of_validation():
     t = np.linspace(0, 1, 60)
     val = 0.3 + (t - 0.4) ** 2
     found = diagnose(decay(t), val)
-    assert found.pattern == "overfitting" and abs(found.epoch - val.argmin()) <= 2
-    assert f"about epoch {found.epoch}, 0.301, " in found.evidence
+    assert found.pattern == "overfitting" and found.epoch == val.argmin()
+    assert f"at epoch {found.epoch}, {val.min():.3g}, " in found.evidence
     assert f"ends at {np.median(val[-6:]):.3g};" in found.evidence
     assert found.advice[0].startswith("stop at the epoch named")
 
 
-def test_validation_that_never_follows_is_overfitting():
+def test_the_epoch_to_keep_is_the_raw_minimum_and_never_the_start():
+    val = np.r_[2.3, 0.9, 0.7, 0.5, 0.8, 0.9, 1.0 + 0.05 * np.arange(24)]
+    train = np.r_[2.3, 0.9, 0.6, 0.4, 0.3, 0.2 * 0.9 ** np.arange(25)]
+    found = diagnose(train, val)
+    assert (found.pattern, found.epoch) == ("overfitting", 3)
+    val[0] = 0.45  # lower than any that follow: the start is no epoch to keep
+    assert diagnose(train, val).pattern == "validation never fell"
+    val = np.r_[0.6, 0.7, 0.45, 0.4, 0.41, 0.5 + 0.05 * np.arange(25)]
+    assert diagnose(train, val).epoch == 3
+
+
+def test_validation_that_hardly_follows_is_a_gap():
     t = np.linspace(0, 1, 60)
     found = diagnose(decay(t), 1 - 0.1 * (1 - np.exp(-20 * t)))
-    assert found.pattern == "overfitting"
-    assert "falls by 0.967, the validation loss by 0.1" in found.evidence
+    assert found.pattern == "generalisation gap" and found.epoch is None
+    assert "ends at its lowest, 0.9, and the training loss at 0.03" in found.evidence
 
 
 def test_epoch_of_a_jump():
@@ -188,10 +243,12 @@ def test_jump_of_validation_alone():
     assert found.evidence.startswith("the validation loss jumps")
 
 
-def test_two_jumps_are_no_single_one():
+def test_two_jumps_that_recover_are_spikes():
     train, _ = draw(healthy, 0, 50)
     train[[20, 35]] += 0.6
-    assert diagnose(train).pattern == "inconclusive"
+    found = diagnose(train)
+    assert (found.pattern, found.epoch) == ("recovering spikes", 20)
+    assert "2 times" in found.evidence
 
 
 def test_jump_that_leads_further_is_no_single_one():
@@ -241,8 +298,10 @@ def test_zero_from_the_start():
 @pytest.mark.parametrize("value", [1.0, 2.302585, 1e-12, 1e12, -3.0])
 def test_constant_curves(value):
     constant = np.full(30, value)
-    assert diagnose(constant).pattern == "underfitting"
-    assert diagnose(constant, constant).pattern == "underfitting"
+    pattern = "no better than guessing" if value == 2.302585 else "underfitting"
+    assert diagnose(constant).pattern == pattern
+    assert diagnose(constant, constant).pattern == pattern
+    assert diagnose(constant, guess=value * 1.001).pattern == "no better than guessing"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -285,6 +344,47 @@ def test_every_pattern_has_advice_and_every_rule_a_pattern():
     assert all(advice and all(advice) for advice in PATTERNS.values())
 
 
+def per_batch():
+    noise = np.random.default_rng(0).standard_normal(2000)
+    return np.abs(decay(np.linspace(0, 1, 2000), to=0.2) + 0.05 * noise)
+
+
+def test_losses_per_batch_are_told():
+    found = diagnose(per_batch())
+    assert found.pattern == "inconclusive" and "pass the mean over each epoch" in found.evidence
+    assert diagnose(per_batch().reshape(40, 50).mean(axis=1)).pattern == "healthy"
+    with pytest.raises(ValueError, match="losses per batch are averaged over each epoch"):
+        diagnose(per_batch(), np.linspace(1, 0.1, 40))
+
+
+def test_a_high_training_loss_is_not_underfitting_while_validation_falls():
+    e = np.random.default_rng(0).standard_normal((2, 60))
+    t = np.linspace(0, 1, 60)
+    found = diagnose(decay(t, to=0.6) + 0.01 * e[0], decay(t, to=0.2) + 0.005 * e[1])
+    assert found.pattern == "healthy"
+    assert "the validation loss is the lower one, as dropout and augmentation" in found.evidence
+
+
+def test_fine_tuning_is_measured_by_the_guess():
+    t = np.linspace(0, 1, 40)
+    train = 0.3 - 0.12 * (1 - np.exp(-3 * t))
+    assert diagnose(train, train + 0.02).pattern == "underfitting"
+    assert "guess=" in diagnose(train, train + 0.02).advice[0]
+    assert diagnose(train, train + 0.02, guess=np.log(10)).pattern == "healthy"
+    with pytest.raises(ValueError, match="guess must be a finite loss, got nan"):
+        diagnose(train, guess=np.nan)
+
+
+def test_stuck_at_the_loss_of_guessing():
+    e = np.random.default_rng(0).standard_normal(40)
+    found = diagnose(np.log(10) + 0.003 * e)
+    assert found.pattern == "no better than guessing"
+    assert "2.303 is ln 10, a guess among 10 classes" in found.evidence
+    assert "single batch" in " ".join(found.advice)
+    assert diagnose(1.5 + 0.003 * e).pattern == "underfitting"
+    assert diagnose(1.5 + 0.003 * e, guess=1.5).pattern == "no better than guessing"
+
+
 @pytest.mark.parametrize("missing", RULES, ids=lambda rule: rule[0].__name__)
 def test_no_rule_is_idle(missing, monkeypatch):
     """Without it, some curve is read differently."""
@@ -292,7 +392,8 @@ def test_no_rule_is_idle(missing, monkeypatch):
     curves += [(train - 7, val - 7) for train, val in curves]
     t = np.linspace(0, 1, 60)
     hill = decay(t) + 0.35 * np.exp(-(((t - 0.6) / 0.1) ** 2))
-    curves += [([1.0, np.nan],) * 2, ([1.0, 0.9],) * 2, (hill, hill)]
+    curves += [([1.0, np.nan],) * 2, ([1.0, 0.9],) * 2, (hill, hill), (per_batch(), None)]
+    curves += [(np.full(30, np.log(10)), None)]
 
     def found():
         return [getattr(diagnose(*pair), "pattern", None) for pair in curves]
@@ -309,7 +410,7 @@ def test_no_rule_is_idle(missing, monkeypatch):
 def test_text():
     text = str(diagnose(*draw(overfitting, 0, 50)))
     first, *advice = text.splitlines()
-    assert first.startswith("overfitting: the validation loss is lowest about epoch ")
+    assert first.startswith("overfitting: the validation loss is lowest at epoch ")
     assert advice[0] == "  1. stop at the epoch named, and keep its weights"
     assert len(advice) == len(PATTERNS["overfitting"])
     assert str(Diagnosis("healthy", "it falls", ())) == "healthy: it falls"
@@ -421,6 +522,7 @@ def nll(output, y):
     return gaussian_nll_loss(output[:, :1], y, np.exp(output[:, 1:]))
 
 
+STUCK = "underfitting or no better than guessing"  # one leads to the other, seed by seed
 RUNS = {
     "digits": ("healthy", digits, {"sizes": (64, 32, 10), "lr": 0.02}),
     "logistic": ("healthy", digits, {"sizes": (64, 10), "lr": 0.05}),
@@ -430,14 +532,14 @@ RUNS = {
         lambda seed: digits(seed, n=150, wrong=0.3),
         {"sizes": (64, 128, 10), "lr": 0.1},
     ),
-    "one hidden unit": ("underfitting", digits, {"sizes": (64, 1, 10), "lr": 0.05}),
+    "one hidden unit": (STUCK, digits, {"sizes": (64, 1, 10), "lr": 0.05}),
     "weight decay": (
-        "underfitting",
+        STUCK,
         digits,
         {"sizes": (64, 32, 10), "lr": 0.05, "weight_decay": 0.2},
     ),
-    "slow": ("underfitting", digits, {"sizes": (64, 32, 10), "lr": 1e-4}),
-    "rings, straight": ("underfitting", toy(datasets.make_rings), {"sizes": (2, 2), "lr": 0.05}),
+    "slow": (STUCK, digits, {"sizes": (64, 32, 10), "lr": 1e-4}),
+    "rings, straight": (STUCK, toy(datasets.make_rings), {"sizes": (2, 2), "lr": 0.05}),
     "steps too long": (
         "oscillating",
         digits,
@@ -465,7 +567,7 @@ def test_real_runs(name):
     pattern, data, options = RUNS[name]
     for seed in SEEDS:
         train, val = curves(data(seed), **options)
-        assert diagnose(train, val).pattern == pattern, seed
+        assert diagnose(train, val).pattern in pattern.split(" or "), seed
 
 
 def test_real_run_without_the_loss_before_training():
