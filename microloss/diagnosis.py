@@ -288,7 +288,7 @@ def swings_grow(c):
     if len(x) < 2 * quarter:
         return None
     before, last = noise(x[-2 * quarter : -quarter]), noise(x[-quarter:])
-    seen = last > max(3 * before, 0.015 * fall(x)) and not level(x) > 0.8
+    seen = last > max(3 * before, 0.05 * fall(x)) and not level(x) > 0.8
     if seen and turning(x[-quarter:]) > 0.4:
         return (
             f"the swings of the training loss grow: it is typically {last:.2g} off the mean of its "

@@ -107,7 +107,7 @@ def recovering(t, e):
 
 
 def growing_swings(t, e):
-    swing = 0.08 * np.maximum(0, (t - 0.7) / 0.3) * (-1) ** np.arange(len(t))
+    swing = 0.08 * np.maximum(0, (t - 0.62) / 0.38) * (-1) ** np.arange(len(t))
     return decay(t, to=0.1) + swing + 0.001 * e[0], decay(t, to=0.15) + swing + 0.001 * e[1]
 
 
