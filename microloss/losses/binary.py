@@ -102,10 +102,13 @@ def sigmoid_focal_loss(
 
     Formula: -alpha_t (1 - p_t)^gamma log p_t, where p_t is the probability of the true answer:
     sigmoid(input) for target 1, 1 - sigmoid(input) for 0; alpha_t is alpha for 1, 1 - alpha for 0,
-    and 1 for alpha=None.  gamma = 0 is binary cross-entropy.
+    and 1 for alpha=None. For a soft label t, p_t = p t + (1 - p) (1 - t), alpha_t =
+    alpha t + (1 - alpha) (1 - t), and -log p_t becomes the binary cross-entropy. gamma = 0 is
+    binary cross-entropy if alpha is None. The mean is over all elements; the paper
+    divides the sum by the number of positives.
 
-    Gradient: alpha_t (1 - p_t)^gamma (1 - gamma p_t log(p_t) / (1 - p_t)) (p - t) / N: an easy
-    example hardly pulls, a mistake as hard as in cross-entropy.
+    Gradient: alpha_t (1 - p_t)^gamma (1 - gamma p_t log(p_t) / (1 - p_t)) (p - t) / N, for labels 0
+    and 1: an easy example hardly pulls, a mistake as hard as in cross-entropy.
 
     Problem: binary classification.
 
@@ -116,9 +119,9 @@ def sigmoid_focal_loss(
 
     Outliers: very sensitive: it concentrates on mistakes, wrong labels among them.
 
-    Shapes: input (logits) and target (0 or 1) of one shape.  Units: nats.
+    Shapes: input (logits) and target (in [0, 1]) of one shape.  Units: nats.
 
-    Raises: ValueError for targets other than 0 and 1, alpha outside of [0, 1], a negative gamma,
+    Raises: ValueError for targets outside of [0, 1], alpha outside of [0, 1], a negative gamma,
     unequal shapes, or an empty mean.
 
     >>> sigmoid_focal_loss([1.0, -2.0, 0.5, 3.0], [1, 0, 0, 1], reduction="sum").round(6)
@@ -131,16 +134,25 @@ def sigmoid_focal_loss(
     input = check.numbers("input", input)
     target = check.constant("target", target, input)
     check.same_shape("input", input, "target", target)
-    soft = target * target != target
-    if soft.any():
-        raise ValueError(f"target holds {target[soft][0]!s}, labels here are 0 and 1")
-    values = modulated(input * (1 - 2 * target), gamma)
+    check.probabilities("target", target, most=1)
+    values = modulated_bernoulli_nll(input, target, gamma)
     if alpha is not None:
         if alpha == -1:
             raise ValueError("alpha=-1: pass alpha=None to weigh both labels alike")
         alpha = check.fraction("alpha", alpha)
         values = (alpha * target + (1 - alpha) * (1 - target)) * values
     return reduce(values, reduction)
+
+
+def modulated_bernoulli_nll(x, t, gamma):
+    """(1 - p_t)^gamma times the binary cross-entropy; p_t = p t + (1 - p) (1 - t)."""
+    hard = (t == 0) | (t == 1)
+    values = modulated(x * (1 - 2 * np.where(hard, t, 0)), gamma)
+    if hard.all():
+        return values
+    p = sigmoid(x)
+    wrong = np.where(hard, 1, p * (1 - t) + (1 - p) * t)  # 1 - p_t, above 0 for a soft label
+    return np.where(hard, values, wrong**gamma * bernoulli_nll_of_logits(x, t))
 
 
 # ---- with rules of their own ---------------------------------------------------------------------

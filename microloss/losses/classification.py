@@ -214,7 +214,9 @@ def modulated(against, gamma):
 
 
 @loss
-def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str = "mean") -> Tensor:
+def generalized_cross_entropy(
+    input, target, *, q: float = 0.7, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
     """Generalized cross-entropy: from cross-entropy (q -> 0) to the probability of error (q = 1).
 
     Formula: (1 - p_y^q) / q, with p = softmax(input) and the target y; -log p_y at q = 0.
@@ -234,8 +236,9 @@ def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str =
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
     axis.  Units: none (nats at q = 0).
 
-    Raises: ValueError for q outside of [0, 1], labels outside of 0..C-1 and shapes that do not fit;
-    TypeError for targets that are not integers.
+    Raises: ValueError for q outside of [0, 1], labels outside of 0..C-1 other than ignore_index,
+    shapes that do not fit, and when no target counts under "mean"; TypeError for targets that are
+    not integers.
 
     >>> generalized_cross_entropy([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], [1, 0]).round(6)
     np.float64(0.823234)
@@ -245,10 +248,13 @@ def generalized_cross_entropy(input, target, *, q: float = 0.7, reduction: str =
     """
     q = check.fraction("q", q)
     input, target, axis = with_classes(input, target)
-    at, _ = places(target, input.shape[axis], axis)
+    at, counted = places(target, input.shape[axis], axis, ignore_index)
     log_p = pick(log_softmax(input, axis=axis), at=at)
     # expm1 keeps the digits that 1 - p^q would lose for a small q
-    return reduce(-np.expm1(q * log_p) / q if q else -log_p, reduction)
+    values = -np.expm1(q * log_p) / q if q else -log_p
+    if counted is None:
+        return reduce(values, reduction)
+    return reduce(np.where(counted, values, 0), reduction, count=int(counted.sum()))
 
 
 # ---- classes along an axis -----------------------------------------------------------------------

@@ -194,3 +194,21 @@ def test_options_of_double_precision_leave_float32():
     x, t = np.float32([0.5, -2.0]), [0, 1]
     options = {"alpha": np.float64(0.3), "gamma": np.float64(0.5)}
     assert sigmoid_focal_loss(x, t, **options).dtype == np.float32
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("alpha", [None, 0.25])
+def test_focal_loss_of_soft_labels(alpha, gamma):
+    """torchvision's formula, and hard labels beside soft ones as they are alone."""
+    x, t = np.array([1.0, -2.0, 0.5, 3.0]), np.array([0.3, 0.9, 0.0, 1.0])
+    p = 1 / (1 + np.exp(-x))
+    ce = -(t * np.log(p) + (1 - t) * np.log(1 - p))
+    expected = ce * (1 - (p * t + (1 - p) * (1 - t))) ** gamma
+    if alpha is not None:
+        expected *= alpha * t + (1 - alpha) * (1 - t)
+    options = {"alpha": alpha, "gamma": gamma, "reduction": "none"}
+    values = sigmoid_focal_loss(x, t, **options)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    hard = sigmoid_focal_loss(x[2:], t[2:], **options)
+    np.testing.assert_array_equal(values[2:], hard)
+    assert ml.gradcheck(lambda x: sigmoid_focal_loss(x, t, **options), x, order=2)

@@ -245,3 +245,18 @@ def test_full_q_is_half_the_absolute_error():
     x, y = random_logits()
     error = np.abs(F.softmax(x) - F.one_hot(y, 4)).sum(axis=1)
     close(generalized_cross_entropy(x, y, q=1, reduction="none"), error / 2)
+
+
+@pytest.mark.parametrize("q", [0.0, 0.7])
+def test_generalized_cross_entropy_ignores_labels(q):
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal((4, 3)), np.array([2, -100, 0, 1])
+    counted = target != -100
+    options = {"q": q, "reduction": "none"}
+    values = generalized_cross_entropy(x, target, **options)
+    expected = generalized_cross_entropy(x[counted], target[counted], **options)
+    np.testing.assert_array_equal(values, np.insert(expected, 1, 0))
+    mean = generalized_cross_entropy(x, target, q=q)
+    assert mean == pytest.approx(expected.mean(), rel=1e-14)
+    with pytest.raises(ValueError, match="no element counts"):
+        generalized_cross_entropy(x, np.full(4, -100), q=q)

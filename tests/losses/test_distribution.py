@@ -176,3 +176,21 @@ def test_wasserstein_is_scipy_s():
         x, y = rng.standard_normal(n), rng.standard_normal(m).round(1)
         expected = stats.wasserstein_distance(x, y)
         assert losses.wasserstein_distance_1d(x, y) == pytest.approx(expected, rel=1e-12)
+
+
+def test_js_of_close_distributions_keeps_its_digits():
+    """For q = p + e it is sum(e^2 / p) / 8 to first order; never below 0, in float32 too."""
+    p = np.array([0.2, 0.3, 0.5])
+    e = 1e-9 * np.array([1.0, -3.0, 2.0])
+    close = losses.js_divergence(p, p + e)
+    assert close == pytest.approx(np.sum(((p + e) - p) ** 2 / p) / 8, rel=1e-7)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        p = rng.dirichlet(np.ones(5)).astype(np.float32)
+        q = (p * (1 + 1e-6 * rng.standard_normal(5))).astype(np.float32)
+        assert losses.js_divergence(p, q) >= 0
+
+
+def test_wasserstein_takes_the_precision_of_a_tensor():
+    y = ml.Tensor(np.zeros(2), dtype=np.float32)
+    assert losses.wasserstein_distance_1d([1.0, 2.0], y).dtype == np.float32

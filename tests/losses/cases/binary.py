@@ -213,7 +213,7 @@ ERRORS = [
         ValueError,
         ("1.0000000000000002",),
     ),
-    Error(losses.sigmoid_focal_loss, (HALF, HALF), {}, ValueError, ("target", "0.5", "0 and 1")),
+    Error(losses.sigmoid_focal_loss, ([1], [1.5]), {}, ValueError, ("target", "1.5", "[0, 1]")),
     Error(losses.sigmoid_focal_loss, ([1], [1]), {"gamma": -2}, ValueError, ("gamma", "-2")),
     Error(losses.sigmoid_focal_loss, ([1], [1]), {"alpha": 2}, ValueError, ("alpha", "2")),
     Error(losses.sigmoid_focal_loss, ([1], [1]), {"alpha": -1}, ValueError, ("alpha", "None")),
