@@ -364,7 +364,8 @@ def gaussian_crps_loss(input, target, var, *, reduction: str = "mean") -> Tensor
     """
     input, target = check.alike(input=input, target=target)
     var = variance_of_each(var, input)
-    if not check.none_negative("var", var, VARIANCE) > 0:
+    check.none_negative("var", var, VARIANCE)
+    if np.equal(values_of(var), 0).any():
         raise ValueError("var holds 0; the score needs a positive variance")
     s = np.sqrt(var)
     error = input - target
