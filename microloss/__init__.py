@@ -2,13 +2,27 @@
 
 from . import functional
 from .derivation import derivation
-from .engine import Tensor, detect_anomaly, grad, hessian, hvp, jacobian, no_grad, primitive
+from .engine import (
+    Tensor,
+    detect_anomaly,
+    enable_grad,
+    grad,
+    hessian,
+    hessians,
+    hvp,
+    hvps,
+    jacobian,
+    jacobians,
+    no_grad,
+    primitive,
+)
 from .gradcheck import gradcheck, taylor_check
 
 __version__ = "0.1.0"
 __all__ = [
-    "Tensor", "derivation", "detect_anomaly", "draw_graph", "functional", "grad", "gradcheck",
-    "hessian", "hvp", "jacobian", "no_grad", "primitive", "taylor_check",
+    "Tensor", "derivation", "detect_anomaly", "draw_graph", "enable_grad", "functional", "grad",
+    "gradcheck", "hessian", "hessians", "hvp", "hvps", "jacobian", "jacobians", "no_grad",
+    "primitive", "taylor_check",
 ]  # fmt: skip
 
 

@@ -205,7 +205,7 @@ class Deriver:
     def forward(self):
         for tensor in self.nodes:
             if tensor.is_leaf:
-                self.terms[tensor] = self.input(tensor, tensor._data)
+                self.terms[tensor] = self.input(tensor, tensor._array)
             else:
                 made = call(tensor._fn, *self.arguments(tensor))
                 self.terms[tensor] = self.write(self.writer.name(tensor, "v"), made, forward=True)
@@ -230,7 +230,7 @@ class Deriver:
         return Term(values, name=name)
 
     def backward(self, gradient):
-        data = self.output._data
+        data = self.output._array
         start = np.ones_like(data) if gradient is None else np.array(gradient, data.dtype)
         code = self.writer.text(start)
         if gradient is None and data.ndim:
@@ -340,10 +340,10 @@ def stands_for(fn, args, kwargs):
     """Whether the body of fn, run on Tensors, gives the same value and the same gradients."""
 
     def results(run):
-        own = [Tensor(a._data, a.requires_grad) if isinstance(a, Tensor) else a for a in args]
+        own = [Tensor(a._array, a.requires_grad) if isinstance(a, Tensor) else a for a in args]
         y = run(fn, own, kwargs)
         leaves = [a for a in own if wants_gradient(a)]
-        return y._data, *grad(y, leaves, np.ones(y.shape))
+        return y._array, *grad(y, leaves, np.ones(y.shape))
 
     try:
         return all(map(same, results(record), results(call_body)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .engine.grad import graph
 from .engine.rules import RULES
 from .engine.tensor import Tensor
 
@@ -154,23 +155,17 @@ def tensors_behind(output):
             "draw_graph: no recorded operation made this Tensor, so it has no graph (was it "
             "computed inside no_grad(), from constants only, or detached?)"
         )
-    seen, stack = {output}, [output]
-    while stack:
-        tensor = stack.pop()
-        if not tensor.is_leaf and tensor._args is None:
-            raise RuntimeError(f"draw_graph: {tensor.op} has lost its arguments: {tensor._kwargs}")
+    tensors = graph(output)
+    for tensor in tensors:
+        if tensor._lost is not None:
+            raise RuntimeError(f"draw_graph: {tensor.op} has lost its arguments: {tensor._lost}")
         for arg in tensor._args or ():
-            if not isinstance(arg, Tensor):
-                continue
-            if arg._number > tensor._number:
+            if isinstance(arg, Tensor) and arg._number > tensor._number:
                 raise RuntimeError(
                     f"draw_graph: the data of an argument of {tensor.op}, of shape {arg.shape}, "
                     "was changed after use: draw before changing it, or compute the result again"
                 )
-            if arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return sorted(seen, key=lambda tensor: tensor._number)
+    return tensors
 
 
 def arguments(tensor):

@@ -13,12 +13,12 @@ Beside them stand what a first reader skips: linalg.py (rules of linear algebra)
 
 from . import linalg
 from .compositions import COMPOSED, PLAIN
-from .grad import grad, hessian, hvp, jacobian
-from .modes import detect_anomaly, no_grad
+from .grad import grad, hessian, hessians, hvp, hvps, jacobian, jacobians
+from .modes import detect_anomaly, enable_grad, no_grad
 from .rules import RULES, primitive
 from .tensor import Tensor
 
 __all__ = [
-    "COMPOSED", "PLAIN", "RULES", "Tensor", "detect_anomaly", "grad", "hessian", "hvp", "jacobian",
-    "linalg", "no_grad", "primitive",
+    "COMPOSED", "PLAIN", "RULES", "Tensor", "detect_anomaly", "enable_grad", "grad", "hessian",
+    "hessians", "hvp", "hvps", "jacobian", "jacobians", "linalg", "no_grad", "primitive",
 ]  # fmt: skip

@@ -15,8 +15,7 @@ def real(values, name) -> np.ndarray:
     Subclasses of ndarray may compute in a way of their own, and what they know beside their numbers
     (a mask, a unit) would be lost: they are refused.
     """
-    if isinstance(values, np.ndarray) and type(values) not in (np.ndarray, np.memmap):
-        raise subclass(values, name)
+    check_plain(values, name)
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -24,6 +23,15 @@ def real(values, name) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}: {values!r:.60}")
     return array
+
+
+def check_plain(values, name):
+    """Raise for subclasses of ndarray, also inside of lists."""
+    if isinstance(values, list | tuple):
+        for part in values:
+            check_plain(part, name)
+    elif isinstance(values, np.ndarray) and type(values) not in (np.ndarray, np.memmap):
+        raise subclass(values, name)
 
 
 def subclass(values, name):
@@ -71,7 +79,8 @@ def is_tensor(x):
 
 def refuse(fn, name, accepted):
     cure = {
-        "out": "Tensors are never written into: use the result that is returned",
+        "out": "Tensors are never written into, and arrays not by Tensors: use the result that is "
+        "returned, such as a = a + t in place of a += t",
         "where": "use np.where(mask, t, 0) first",
         "dtype": "convert with t.astype(...) first",
     }.get(name, "supported here: " + (", ".join(sorted(accepted)) or "none"))
@@ -95,6 +104,12 @@ def numpy_parameters(fn) -> dict:
     if any(p.kind is p.VAR_POSITIONAL for p in found.values()):
         return {}
     return {name: p.default for name, p in found.items()}
+
+
+def is_arranged(fn, args, kwargs) -> bool:
+    """Whether a call of a function with rules needs no arrange(), as those of the rules do not."""
+    rules = RULES[fn]
+    return len(args) == len(rules) and kwargs.keys() <= parameters(next(filter(None, rules)))
 
 
 def arrange(fn, args, kwargs):

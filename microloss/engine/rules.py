@@ -334,7 +334,7 @@ def cumprod(g, y, a, axis=None):
 
 
 def transpose(g, y, a, axes=None):
-    return np.transpose(g, None if axes is None else np.argsort(normalized(axes, a.ndim)))
+    return g.transpose(None if axes is None else np.argsort(normalized(axes, a.ndim)))
 
 
 RULES |= {

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.grad import differentiate, leading_to
+from ..engine.grad import differentiate, on_path_to
 from ..engine.tensor import Tensor
 from .explanations import explain
 
@@ -285,7 +285,7 @@ class Probe:
         tensors, outputs = self.run([x + away * np.maximum(1, np.abs(x)) for x in self.point])
         gradients, noise = [np.zeros(x.shape) for x in tensors], np.zeros(len(tensors))
         for y, w in zip(outputs, self.weights):
-            paths = [leading_to({x}, y) for x in tensors]
+            paths = [on_path_to({x}, y) for x in tensors]
             totals = derivatives(y, w, set().union(*paths), False)
             for i, (x, path) in enumerate(zip(tensors, paths)):
                 gradients[i] = gradients[i] + totals.get(x, 0)
@@ -315,12 +315,12 @@ def norm(arrays):
     return np.nan_to_num(np.sqrt(sum(np.sum(a * a) for a in arrays)), nan=0, posinf=0)
 
 
-def derivatives(output, gradient, towards, create_graph):
+def derivatives(output, gradient, wrt, create_graph):
     """differentiate(), but empty where there is nothing to differentiate."""
     if not output.requires_grad:
         return {}
     try:
-        return differentiate(output, gradient, True, create_graph, towards)
+        return differentiate(output, gradient, True, create_graph, wrt)
     except Exception as error:
         why = " with create_graph=True, a rule works on arrays only" if create_graph else ""
         raise GradientError(f"backward fails{why}: {error}") from error

@@ -108,7 +108,7 @@ class Optimizer:
                 grad = p.grad
                 if grad is None or not p.requires_grad:
                     continue
-                data = p._data
+                data = p._array
                 if data.dtype is not dtype:  # an array of this precision spares conversions
                     dtype = data.dtype
                     lr = np.array(rate, dtype)

@@ -1,6 +1,7 @@
 """The walk: the famous bugs of small engines, PyTorch's semantics, depth, and whole derivatives."""
 
 import gc
+import importlib
 import math
 import time
 import warnings
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import microloss as ml
-from microloss import Tensor, grad, hessian, no_grad, optim, primitive
+from microloss import Tensor, engine, grad, hessian, losses, nn, no_grad, optim, primitive
 from microloss import functional as F
 
 
@@ -395,7 +396,8 @@ def test_grad_returns_a_tuple_and_touches_no_grad():
     z.retain_grad()
     assert ml.grad(z * z, x, retain_graph=True) == (36.0,)
     assert ml.grad(z * z, [y, x], retain_graph=True) == (24.0, 36.0)
-    assert ml.grad(z * z, (x, x)) == (36.0, 36.0)
+    twice = ml.grad(z * z, (x, x))
+    assert twice == (36.0, 36.0) and not np.shares_memory(*twice)
     assert x.grad is None and y.grad is None and z.grad is None
 
 
@@ -467,6 +469,15 @@ def test_a_gradient_penalty():
     (slope,) = ml.grad(w * x * x, x, create_graph=True)
     (slope * slope).backward()
     assert w.grad == 36
+
+
+def test_a_gradient_penalty_by_backward():
+    # the gradient 3 x^2, and to it that of (3 x^2)^2, 36 x^3
+    x = variable([1.0, 2.0])
+    (x**3).sum().backward(create_graph=True)
+    (x.grad**2).sum().backward()
+    assert type(x.grad) is np.ndarray
+    assert x.grad.tolist() == [39, 300]
 
 
 def test_without_create_graph_gradients_are_constants():
@@ -625,11 +636,159 @@ def test_jacobian():
 def test_jacobian_of_special_functions():
     x = [1.0, 2.0]
     np.testing.assert_array_equal(ml.jacobian(lambda x: x, x), np.eye(2))
-    assert ml.jacobian(lambda x: np.ones(3), x).tolist() == [[0, 0]] * 3
-    assert ml.jacobian(lambda x: x.detach(), x).tolist() == [[0, 0]] * 2
     assert ml.jacobian(lambda x: x**2, 3.0) == 6
     assert ml.jacobian(np.sum, Tensor(x)).tolist() == [1, 1]
     assert ml.jacobian(lambda x: x[:0], x).shape == (0, 2)
+    assert ml.jacobian(lambda x: 2 * x, (2.0, 3.0)).tolist() == [[2, 0], [0, 2]]
+
+
+WHOLE = {
+    "jacobian": lambda f, **options: ml.jacobian(f, [1.0, 2.0], **options),
+    "hessian": lambda f, **options: ml.hessian(f, [1.0, 2.0], **options),
+    "hvp": lambda f, **options: ml.hvp(f, [1.0, 2.0], [1.0, 1.0], **options),
+    "jacobians": lambda f, **options: ml.jacobians(f, [[1.0, 2.0]], **options)[0],
+    "hessians": lambda f, **options: ml.hessians(f, [[1.0, 2.0]], **options)[0][0],
+    "hvps": lambda f, **options: ml.hvps(f, [[1.0, 2.0]], [[1.0, 1.0]], **options)[0],
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "f", [lambda x: None, lambda x: 3.0, lambda x: x.sum().item(), lambda x: (x * x).sum().data]
+)
+def test_a_function_that_returns_no_tensor_is_refused(name, f):
+    for options in ({}, {"allow_unused": True}):
+        with pytest.raises(TypeError, match=rf"{name}: f must return a Tensor, it returned"):
+            WHOLE[name](f, **options)
+
+
+def without_recording(x):
+    with no_grad():
+        return (x * x).sum()
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "f", [lambda x: x.detach().sum(), lambda x: variable(2.0) * 3, without_recording]
+)
+def test_a_result_that_does_not_depend_on_its_input_is_refused_or_0(name, f):
+    with pytest.raises(RuntimeError, match=rf"{name}: .*does not depend on .*allow_unused=True"):
+        WHOLE[name](f)
+    zeros = WHOLE[name](f, allow_unused=True)
+    assert type(zeros) is np.ndarray and not zeros.any()
+    assert zeros.shape == ((2, 2) if name in ("hessian", "hessians") else (2,))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_derivatives_inside_of_no_grad(name):
+    f = lambda x: (x**3).sum()
+    with no_grad():
+        result = WHOLE[name](f)
+    np.testing.assert_array_equal(result, WHOLE[name](f))
+    assert result.any()
+
+
+def test_derivatives_of_functions_of_several_arguments():
+    x, y = np.array([1.0, 2.0]), 3.0
+    f = lambda x, y: x * x * y
+    by_x, by_y = ml.jacobians(f, [x, y])
+    np.testing.assert_array_equal(by_x, np.diag(2 * x * y))
+    np.testing.assert_array_equal(by_y, x * x)
+    total = lambda x, y: f(x, y).sum() + y**3
+    (xx, xy), (yx, yy) = ml.hessians(total, [x, y])
+    np.testing.assert_array_equal(xx, 2 * y * np.eye(2))
+    np.testing.assert_array_equal(xy, 2 * x)
+    np.testing.assert_array_equal(yx, xy)
+    assert yy == 6 * y
+    v, w = np.array([0.5, -1.0]), 2.0
+    for_x, for_y = ml.hvps(total, (x, y), (v, w))
+    np.testing.assert_array_equal(for_x, xx @ v + xy * w)
+    assert for_y == yx @ v + yy * w
+
+
+def test_an_argument_that_is_not_used_is_named():
+    for call in (ml.jacobians, ml.hessians):
+        with pytest.raises(RuntimeError, match=r"does not depend on inputs\[1\]"):
+            call(lambda x, y: x * x, [2.0, 3.0])
+    assert ml.jacobians(lambda x, y: x * x, [2.0, 3.0], allow_unused=True) == (4, 0)
+    # linear in y: the second derivatives are 0, the first is not
+    assert ml.hessians(lambda x, y: x * x + y, [2.0, 3.0]) == ((2, 0), (0, 0))
+    for wrong in (np.ones(2), variable([1.0, 2.0]), 3.0, []):
+        with pytest.raises(TypeError, match="inputs must be a list"):
+            ml.jacobians(lambda *x: x[0], wrong)
+    with pytest.raises(ValueError, match="2 inputs, but 1 vectors"):
+        ml.hvps(lambda x, y: x * y, [2.0, 3.0], [1.0])
+
+
+# ---- derivatives of derivatives ------------------------------------------------------------------
+
+CUBES = {
+    "jacobian in jacobian": lambda x: ml.jacobian(
+        lambda x: ml.jacobian(lambda z: (z**3).sum(), x), x
+    ),
+    "grad in jacobian": lambda x: ml.jacobian(lambda x: ml.grad((x**3).sum(), x)[0], x),
+    "backward in jacobian": lambda x: ml.jacobian(slope_by_backward, x),
+    "through a closure": lambda x: ml.jacobian(
+        lambda x: ml.jacobian(lambda z: 3 * (z * x * x).sum(), [1.0, 1.0]), x
+    ),
+}  # fmt: skip
+
+
+def slope_by_backward(x):
+    z = variable([1.0, 1.0])
+    (z * x * x * 3).sum().backward()
+    slope, z.grad = z.grad, None
+    return slope
+
+
+@pytest.mark.parametrize("make", [list, np.array, Tensor, variable])
+@pytest.mark.parametrize("name", CUBES)
+def test_a_derivative_inside_of_a_derivative_is_recorded(name, make):
+    second = CUBES[name](make([1.0, 2.0]))
+    second = second.data if isinstance(second, Tensor) else second
+    np.testing.assert_allclose(second, np.diag([6, 12]), 1e-15)
+
+
+def test_higher_derivatives_by_nesting():
+    x = np.array([0.5, -1.0])
+    quartic = lambda z: (z**4).sum()
+    third = ml.jacobian(lambda x: ml.hessian(quartic, x), x)
+    fourth = ml.hessian(lambda x: ml.hessian(quartic, x).sum(), x)
+    by_hvp = ml.jacobian(lambda x: ml.hvp(quartic, x, np.ones(2)), x)
+    expected = np.zeros((2, 2, 2))
+    expected[[0, 1], [0, 1], [0, 1]] = 24 * x
+    np.testing.assert_allclose(third, expected, 1e-14, 1e-14)
+    np.testing.assert_allclose(fourth, 24 * np.eye(2), 1e-14)
+    np.testing.assert_allclose(by_hvp, np.diag(24 * x), 1e-14)
+    by_v = ml.jacobian(lambda v: ml.hvp(quartic, x, v), np.ones(2))
+    np.testing.assert_allclose(by_v, np.diag(12 * x**2), 1e-14)
+
+
+def test_a_penalty_on_a_jacobian_reaches_the_weights():
+    x, w = np.array([0.3, -0.7]), variable([[1.0, 2.0], [3.0, -1.0]])
+    for jacobian in (
+        ml.jacobian(lambda x: np.tanh(w @ x), x, create_graph=True),
+        ml.jacobian(lambda x: np.tanh(w @ x), variable(x)),
+    ):
+        w.grad = None
+        (jacobian**2).sum().backward()
+        y = np.tanh(w.data @ x)
+        d = 1 - y * y
+        rows = (w.data**2).sum(axis=1)
+        expected = 2 * d[:, None] ** 2 * w.data - (4 * d * d * y * rows)[:, None] * x
+        np.testing.assert_allclose(w.grad, expected, 1e-13)
+    assert type(ml.jacobian(lambda x: np.tanh(w @ x), x)) is np.ndarray
+
+
+def test_a_derivative_of_a_parameter_is_part_of_its_graph():
+    x = variable([1.0, 2.0])
+    f = lambda z: (z**3).sum()
+    (ml.jacobian(f, x).sum() + ml.hvp(f, x, [1.0, 1.0]).sum()).backward()
+    assert x.grad.tolist() == [12, 18]
+    for whole in (ml.jacobian, ml.hessian):
+        assert type(whole(f, x, create_graph=False)) is np.ndarray
+        with no_grad():
+            assert type(whole(f, x)) is np.ndarray
 
 
 def test_hessian_and_hvp():
@@ -649,16 +808,13 @@ def test_hessian_and_hvp():
     np.testing.assert_array_equal(ml.hvp(f, Tensor(x), Tensor(v)), ml.hvp(f, x, v))
 
 
-@pytest.mark.parametrize(
-    "f", [lambda x: x.sum(), lambda x: 3.0, lambda x: np.float64(2), lambda x: x.detach().sum()]
-)
-def test_second_derivatives_of_what_is_linear_or_constant_are_zero(f):
-    assert ml.hessian(f, [1.0, 2.0]).tolist() == [[0, 0], [0, 0]]
-    assert ml.hvp(f, [1.0, 2.0], [1.0, 1.0]).tolist() == [0, 0]
+def test_second_derivatives_of_what_is_linear_are_zero():
+    assert ml.hessian(lambda x: x.sum(), [1.0, 2.0]).tolist() == [[0, 0], [0, 0]]
+    assert ml.hvp(lambda x: x.sum(), [1.0, 2.0], [1.0, 1.0]).tolist() == [0, 0]
 
 
 def test_second_derivatives_are_arrays_and_leave_x_alone():
-    x = variable(2.0)
+    x = Tensor(2.0)
     for result in (
         ml.hvp(lambda x: x * x + x * 3 * x, x, 1.0), ml.hessian(lambda x: x**3, x),
         ml.jacobian(lambda x: x * x + x, x),
@@ -705,8 +861,12 @@ def test_a_tensor_is_not_cut_from_its_graph_by_a_conversion(detach):
 
 
 def test_a_tensor_is_not_written_into_an_array():
-    with pytest.raises(ValueError, match="array element"):  # NumPy's; ours is its cause
-        np.zeros(3)[0] = Tensor(2.0, requires_grad=True)
+    array = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="array element") as error:  # NumPy's own, made from ours
+        array[0, 0] = Tensor(2.0, requires_grad=True)
+    assert "array[i] = t would cut the Tensor from its graph" in str(error.value.__cause__)
+    with pytest.raises(TypeError, match=r"does not turn into an array silently.*np\.stack"):
+        array[0] = Tensor([2.0, 1.0], requires_grad=True)
 
 
 def test_a_table_entry_that_does_not_fit_its_operation_is_told():
@@ -782,3 +942,56 @@ def test_the_cost_of_an_operand_does_not_grow_with_their_number():
 
     few, many = (min(seconds(n) for _ in range(3)) for n in (1000, 20_000))
     assert many < 3 * few
+
+
+# ---- the walk as its module shows it -------------------------------------------------------------
+
+
+walk_module = importlib.import_module("microloss.engine.grad")  # engine.grad is the function
+
+
+def shown_walk():
+    """The walk in the docstring of its module, as a function."""
+    lines = [line for line in walk_module.__doc__.splitlines() if line.startswith("    ")]
+    assert len(lines) == 8
+    code = "def walk(output, gradient):\n" + "\n".join(lines) + "\n    return totals"
+    scope = vars(walk_module) | {"number": lambda tensor: tensor._number}
+    exec(code, scope)
+    return scope["walk"]
+
+
+def random_graph(rng):
+    """Leaves, and a result that uses them and intermediate results several times."""
+    leaves = [variable(rng.uniform(0.5, 2, shape)) for shape in [(3, 4), (4,), (3, 1), ()]]
+    tensors = list(leaves)
+    unary = [
+        np.exp, np.tanh, np.sqrt, lambda a: a.T.T, lambda a: a.sum(axis=-1, keepdims=True),
+        lambda a: a[..., :1], lambda a: np.concatenate([a, 2 * a])[: len(a)], np.mean,
+    ]  # fmt: skip
+    for _ in range(12):
+        a, b = (tensors[i] for i in rng.integers(len(tensors), size=2))
+        f = unary[rng.integers(len(unary))]
+        a = f(a) if a.ndim == 2 else a * a
+        tensors.append(0.5 * np.abs(a * b - a / (1 + b * b)) + 0.1)
+    return leaves, sum((t * t).sum() for t in tensors)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_walk_in_the_docstring_is_the_walk(seed):
+    leaves, output = random_graph(np.random.default_rng(seed))
+    shown = shown_walk()(output, np.ones(()))
+    for leaf, gradient in zip(leaves, grad(output, leaves), strict=True):
+        np.testing.assert_allclose(shown[leaf], gradient, 1e-12)
+
+
+def test_second_order_makes_no_detours(monkeypatch):
+    calls = []
+    arrange = engine.tensor.arrange
+    monkeypatch.setattr(
+        engine.tensor, "arrange", lambda fn, *rest: calls.append(fn.__name__) or arrange(fn, *rest)
+    )
+    model = nn.MLP(3, 8, 8, 2, rng=0)
+    loss = losses.cross_entropy(model(np.ones((5, 3))), np.array([0, 1, 0, 1, 1]))
+    slopes = grad(loss, list(model.parameters()), create_graph=True)
+    grad(sum((s * s).sum() for s in slopes), list(model.parameters()), create_graph=True)
+    assert calls == []

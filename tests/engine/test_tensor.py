@@ -2,11 +2,16 @@
 
 import copy
 import inspect
+import operator
+import pickle
 import re
+import subprocess
+import sys
 from threading import Event, Thread
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import microloss as ml
 from microloss import Tensor, detect_anomaly, nn, no_grad, optim
@@ -63,7 +68,8 @@ def test_a_tensor_of_a_tensor_is_refused():
     x = Tensor([1.0])
     with pytest.raises(TypeError, match="is a Tensor already"):
         Tensor(x)
-    for nested in ([x, x], [x.sum(), x.sum()]):
+    y = variable([1.0])
+    for nested in ([y, y], [x, y.sum(axis=0, keepdims=True)]):
         with pytest.raises(TypeError, match=r"np\.stack"):
             Tensor(nested)
 
@@ -141,16 +147,71 @@ def test_iteration():
         iter(x.sum())
 
 
-def test_a_leaf_can_be_copied_deeply():
+# ---- copies --------------------------------------------------------------------------------------
+
+COPIES = [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_a_copy_of_a_leaf_has_values_and_a_gradient_of_its_own(make):
     x = variable([1.0, 2.0])
     x.grad = np.ones(2)
-    y = copy.deepcopy(x)
+    y = make(x)
     y.data -= 1
     y.grad += 1
-    assert y.requires_grad
+    assert y.requires_grad and not make(Tensor(1.0)).requires_grad
     assert (x.tolist(), x.grad.tolist(), y.tolist(), y.grad.tolist()) == (
         [1, 2], [1, 1], [0, 1], [2, 2],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_a_copy_takes_part_in_a_graph_beside_the_original(make):
+    x = variable([3.0])
+    y = make(x)
+    z = (x * x + 5 * y).sum()
+    x.grad = None
+    z.backward(retain_graph=True)
+    assert (x.grad, y.grad) == (6, 5)
+    y.data += 1  # changes y and nothing else
+    assert x.data == 3
+    with pytest.raises(RuntimeError, match=r"multiply: .*changed after use"):
+        z.backward()
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_a_result_is_not_copied(make):
+    y = variable([3.0]) * 2
+    with pytest.raises(TypeError, match=r"only leaves .*computed by multiply: .*t\.detach\(\)"):
+        make(y)
+    assert make(y.detach()).tolist() == [6]
+
+
+def test_a_tensor_and_a_model_pickled_in_another_process_can_be_used_here(tmp_path):
+    script = (
+        "import pickle, sys, microloss as ml; from microloss import nn\n"
+        "for _ in range(100_000): x = ml.Tensor([2.0], requires_grad=True)\n"  # a late number
+        "pickle.dump((x, nn.MLP(2, 3, 1, rng=0)), open(sys.argv[1], 'wb'))"
+    )
+    file = tmp_path / "saved"
+    subprocess.run([sys.executable, "-c", script, file], check=True)
+    x, model = pickle.loads(file.read_bytes())
+    (x * x).sum().backward()
+    assert x.grad == 4
+    model(np.ones((1, 2))).sum().backward()
+    same = nn.MLP(2, 3, 1, rng=0)
+    same(np.ones((1, 2))).sum().backward()
+    for p, q in zip(model.parameters(), same.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+        np.testing.assert_array_equal(p.grad, q.grad)
+
+
+def test_a_deep_copy_of_a_model_learns_by_itself():
+    model = nn.MLP(2, 3, 1, rng=0)
+    twin = copy.deepcopy(model)
+    (model(np.ones((1, 2))) - 2 * twin(np.ones((1, 2)))).sum().backward()
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(q.grad, -2 * p.grad)
 
 
 # ---- precision -----------------------------------------------------------------------------------
@@ -243,7 +304,7 @@ def test_astype_returns_the_gradient_in_the_first_precision():
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "truediv", "pow"])
 def test_anything_on_the_left_of_a_tensor_gives_a_tensor(left, name):
     x = variable([2.0, 3.0, 4.0])
-    operate = getattr(__import__("operator"), name)
+    operate = getattr(operator, name)
     y = operate(left, x)
     assert isinstance(y, Tensor)
     np.testing.assert_array_equal(y.data, operate(np.asarray(left), x.data))
@@ -291,7 +352,7 @@ def test_in_place_on_a_constant_gives_a_result():
 
 def test_an_array_cannot_take_a_tensor_in_place():
     array = np.zeros(2)
-    with pytest.raises(TypeError, match="add: the argument out="):
+    with pytest.raises(TypeError, match=r"add: the argument out=.* a = a \+ t in place of a \+= t"):
         array += variable([1.0, 2.0])
 
 
@@ -314,6 +375,189 @@ def test_arithmetic_with_what_is_not_a_number_is_refused(other):
 def test_a_tensor_does_not_turn_into_an_array_silently(convert):
     with pytest.raises(TypeError, match=r"t\.data .*np\.stack"):
         convert(variable([1.0, 2.0]))
+
+
+def test_a_constant_turns_into_an_array_of_its_own():
+    x = variable([1.0, 2.0])
+    for make in (np.asarray, np.array, np.asanyarray, lambda t: np.array([t, t])[0]):
+        array = make(x.detach())
+        assert type(array) is np.ndarray and array.tolist() == [1, 2]
+    assert np.asarray(x.detach(), np.float32).dtype == np.float32
+    assert np.mean([x.sum().detach(), x.sum().detach()]) == 3
+    c = x.detach()
+    np.asarray(c)[0] = 9
+    assert c.tolist() == [1, 2]
+    with pytest.raises(ValueError, match=r"use t\.data"):
+        np.array(c, copy=False)
+    with no_grad():
+        assert np.asarray(x).tolist() == [1, 2]
+    array = np.zeros((2, 2))
+    array[0] = c
+    array[1, 1] = c[0]
+    assert array.tolist() == [[1, 2], [0, 1]]
+
+
+def test_a_constant_can_be_plotted():
+    (line,) = Figure().subplots().plot(variable([1.0, 2.0]).detach())
+    assert line.get_ydata().tolist() == [1, 2]
+
+
+class Doubling(np.ndarray):
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return 2 * getattr(ufunc, method)(*map(np.asarray, inputs), **options)
+
+
+MASKED = np.ma.array([1.0, 100.0], mask=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("other", "cure"),
+    [
+        (MASKED, r"MaskedArray.*\.filled"), ([1.0, np.ma.masked], r"MaskedConstant.*\.filled"),
+        ([MASKED, MASKED], r"MaskedArray.*\.filled"),
+        (np.asmatrix([1.0, 2.0]), r"matrix.*np\.asarray"),
+        (np.ones(2).view(Doubling), r"Doubling.*np\.asarray"),
+    ],
+)  # fmt: skip
+def test_arrays_with_arithmetic_of_their_own_are_refused(other, cure):
+    t = variable([1.0, 2.0])
+    for use in (
+        lambda: t * other, lambda: t + other, lambda: t @ other, lambda: t > other,
+        lambda: t // other, lambda: Tensor(other), lambda: setattr(t, "data", other),
+        lambda: np.add(t, other), lambda: np.maximum(t, other), lambda: t.backward(other),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=cure):
+            use()
+    if isinstance(other, np.ndarray):
+        for use in (lambda: other * t, lambda: other + t, lambda: other - t, lambda: t == other):
+            with pytest.raises(TypeError):
+                use()
+
+
+def test_an_array_in_a_file_is_an_array(tmp_path):
+    mapped = np.memmap(tmp_path / "values", np.float64, "w+", shape=2)
+    mapped[:] = 3
+    t = variable([1.0, 2.0])
+    (t * mapped + mapped * t).sum().backward()
+    assert t.grad.tolist() == [6, 6]
+    assert type(t.grad) is np.ndarray and type((t * mapped).data) is np.ndarray
+    assert Tensor(mapped).tolist() == [3, 3]
+
+
+def test_comparisons_with_what_is_not_a_number():
+    t = variable([1.0, 2.0])
+    for other in ("a", None, object()):
+        assert (t == other).tolist() == [False, False]
+        assert (t != other).tolist() == [True, True]
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.floordiv):
+        with pytest.raises(TypeError, match=r"operand of a Tensor must be real numbers.*'a'"):
+            compare(t, "a")
+    assert (t < [t.sum(), 1]).tolist() == [True, False]
+
+
+def test_where_with_one_argument_is_nonzero():
+    assert [i.tolist() for i in np.where(variable([0.0, 2.0, 3.0]))] == [[1, 2]]
+
+
+def test_the_methods_of_an_array_take_a_tensor_as_a_bound():
+    x = variable(0.5)
+    for clipped in (np.ones(3).clip(0, x), np.ones(3).clip(max=x)):
+        assert isinstance(clipped, Tensor) and clipped.tolist() == [0.5] * 3
+        assert ml.grad(clipped.sum(), x) == (3,)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("exp", "np.exp(t)"), ("log", "np.log(t)"), ("abs", "np.abs(t)"), ("relu", "F.relu(t)"),
+        ("numpy", "t.data"), ("view", "t.reshape"), ("unsqueeze", "np.expand_dims"),
+        ("arctan", "np.arctan(t)"), ("hypot", "np.hypot(t)"), ("zero_", "t.data ="),
+    ],
+)  # fmt: skip
+def test_methods_that_people_try_first(name, cure):
+    for owner in (variable([1.0]), Tensor):
+        assert not hasattr(owner, name)
+        with pytest.raises(AttributeError, match=rf"{name}.*; .*use {re.escape(cure)}"):
+            getattr(owner, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        variable([1.0]).nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "prod", "argmax"])
+def test_options_of_pytorch_are_told_ours(name):
+    method = getattr(variable([[1.0, 2.0]]), name)
+    with pytest.raises(TypeError, match=rf"{name}\(\) has no option dim=; .*use axis="):
+        method(dim=0)
+    with pytest.raises(TypeError, match=r"no option keepdim=; .*use keepdims="):
+        method(axis=0, keepdim=True)
+    with pytest.raises(TypeError, match=r"no option nonsense=$"):
+        method(nonsense=0)
+
+
+def test_variances_take_their_options_by_name():
+    t = variable([[1.0, 2.0], [3.0, 7.0]])
+    for name in ("var", "std"):
+        with pytest.raises(TypeError, match=rf"{name}: .*t\.{name}\(0, ddof=1, keepdims=True\)"):
+            getattr(t, name)(0, True)
+        ours, numpys = (getattr(x, name)(0, ddof=1, keepdims=True) for x in (t, t.data))
+        np.testing.assert_array_equal(ours.data, numpys)
+    with pytest.raises(TypeError, match=r"unbiased=.*n - 1"):
+        t.var(unbiased=False)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "var", "std"])
+@pytest.mark.parametrize("axis", [None, 0, -1, ()])
+def test_reductions_of_one_number_go_back_or_are_refused_in_numpys_words(name, axis):
+    x = variable(3.0)
+    if name in ("mean", "var", "std") and axis in (0, -1):
+        with pytest.raises(np.exceptions.AxisError, match="out of bounds for array of dimension 0"):
+            getattr(x, name)(axis=axis)
+        return
+    y = getattr(x, name)(axis=axis)
+    assert y.shape == () and y.data == getattr(np, name)(3.0, axis=axis)
+    y.backward()
+    assert x.grad == (name not in ("var", "std"))
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"), [(lambda a, b: a.dot(b), ()), (lambda a, b: a.dot(b[None].T), (1,))]
+)
+def test_dot_as_a_method(call, shape):
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    x, y = variable(a), variable(b)
+    z = call(x, y)
+    assert z.shape == shape and z.op == "matmul"
+    z.sum().backward()
+    assert (x.grad.tolist(), y.grad.tolist()) == ([3, 4], [1, 2])
+    for other in (2.0, np.ones((2, 2, 3))):
+        np.testing.assert_array_equal(x.dot(other).data, a.dot(other))
+
+
+# ---- constants, views and changed data -----------------------------------------------------------
+
+VIEWS = [
+    lambda t: t.reshape(-1), lambda t: t.T, lambda t: t[:], lambda t: t[0], lambda t: t.mT,
+    lambda t: np.expand_dims(t, 0), lambda t: np.moveaxis(t, 0, 1), lambda t: t.squeeze(),
+    lambda t: np.diagonal(t), lambda t: np.flip(t, 0), lambda t: as_it_is(t),
+]  # fmt: skip
+as_it_is = ml.primitive(lambda g, y, a: g)(lambda a: a)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_of_a_constant_keeps_its_values_when_the_constant_changes(view):
+    x, c = variable(3.0), Tensor([[1.0, 2.0], [3.0, 4.0]])
+    w = variable(c.data)
+    constants = [view(c)]
+    with no_grad():
+        constants.append(view(w))
+    before = constants[0].data.copy()
+    y = sum((x * v).sum() for v in constants)
+    c.data += 1
+    w.data *= 5
+    y.backward()
+    assert x.grad == 2 * before.sum()
+    constants[0].data *= 7
+    assert c.tolist() == [[2, 3], [4, 5]]
 
 
 @pytest.mark.parametrize(
@@ -435,12 +679,12 @@ def test_repeated_indices_add_up():
     assert x.grad.tolist() == [2, 1, 0]
 
 
-def test_a_tensor_is_no_index():
+def test_a_tensor_is_not_an_index():
     x, t = variable(np.ones((2, 2))), Tensor([0.0, 1.0])
     for index in (t, t[0], (t, 0), (0, t)):
-        with pytest.raises(TypeError, match=r"indices must be integers or masks.*t\.data"):
+        with pytest.raises(TypeError, match=r"integers or a mask.*NumPy integer arrays"):
             x[index]
-    with pytest.raises(TypeError, match=r"does not turn into an array.*t\.data"):
+    with pytest.raises(IndexError):  # NumPy's, for floats
         x[[t]]
 
 
@@ -502,6 +746,46 @@ def test_a_block_holds_in_its_own_thread_only(block):
     leave.set()
     thread.join()
     assert y.requires_grad
+
+
+@pytest.mark.parametrize("make", [no_grad, detect_anomaly])
+def test_one_block_can_be_used_again_and_inside_of_itself(make):
+    x, block = variable([0.0]), make()
+    with np.errstate(divide="ignore"):
+        for _ in range(2):
+            with block:
+                with block:
+                    pass
+                if make is no_grad:
+                    assert not (x * x).requires_grad
+                else:
+                    with pytest.raises(FloatingPointError):
+                        np.log(x)
+            assert np.log(x).requires_grad
+
+    @block
+    def evaluate(depth):
+        return evaluate(depth - 1) if depth else x * x
+
+    assert evaluate(3).requires_grad is (make is not no_grad)
+    assert (x * x).requires_grad
+
+
+def test_enable_grad_records_inside_of_no_grad():
+    x = variable(3.0)
+
+    @ml.enable_grad()
+    def square(x):
+        return x * x
+
+    with no_grad():
+        with ml.enable_grad():
+            y = x * x
+            with no_grad():
+                assert not (x * x).requires_grad
+        assert not (x * x).requires_grad
+        z = square(x)
+    assert ml.grad(y, x) == ml.grad(z, x) == (6,)
 
 
 def test_no_grad_ends_with_an_exception():
@@ -601,16 +885,60 @@ class TestDetectAnomaly:
         with detect_anomaly(), pytest.raises(FloatingPointError, match="made inf"):
             y.backward(create_graph=True)
 
-    def test_a_nan_that_came_in_is_not_blamed_on_the_operation(self):
+    def test_a_nan_that_came_in_is_reported_as_the_argument_that_holds_it(self):
+        x, w = variable([1.0, 2.0]), variable([[3.0, np.nan], [1.0, 1.0]])
+        with detect_anomaly(), pytest.raises(FloatingPointError) as error:
+            line = this_line(+1)
+            x @ w
+        assert str(error.value) == (
+            "argument 1 of matmul, of shape (2, 2), holds nan at element (0, 1) before the "
+            f"operation; called at {line}"
+        )
+        with detect_anomaly(), pytest.raises(FloatingPointError, match=r"^argument 1 of add"):
+            x + np.array([np.nan, 1.0])
+
+    def test_a_nan_that_is_masked_and_an_infinity_that_came_in_are_allowed(self):
         x = variable([np.nan, 1.0])
         with detect_anomaly():
-            y = np.exp(x) + 1
-            y = np.where([True, False], y, 0.0)
-            y.sum().backward()
-        assert np.isnan(y.data[0])
-        y = np.sqrt(variable([4.0]))
+            np.where([False, True], x, 0.0).sum().backward()
+            np.exp(variable([-np.inf, 0.0])).sum().backward()
+        assert x.grad.tolist() == [0, 1]
+
+    def test_backward_reports_a_nan_that_came_in(self):
+        x = variable([2.0, np.nan])
+        y = (x * x).sum()
         with detect_anomaly():
-            (y * 2).backward([np.inf])
+            with pytest.raises(
+                FloatingPointError, match=r"^argument 0 of multiply, .*element \(1,"
+            ):
+                y.backward()
+            with pytest.raises(
+                FloatingPointError, match=r"^the gradient that reaches multiply, of"
+            ):
+                (variable([1.0]) * 2).backward([np.nan])
+            (variable([1.0]) * 2).backward([np.inf])
+
+    @pytest.mark.parametrize(
+        ("write", "what"),
+        [
+            ("x.data[0] = 5", "multiply: its argument 0"), ("c[1] = 0", "add: its argument 1"),
+            ("c += 1", "add: its argument 1"), ("y.data[:] = 0", "sum: its argument 0"),
+            ("z.data[...] = 0", "sum: its result"),
+            ("x._array.sort()", "multiply: its argument 0"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("create_graph", [False, True])
+    def test_what_was_written_into_after_use_is_noticed(self, write, what, create_graph):
+        x, c = variable([2.0, 1.0]), np.array([3.0, 4.0])
+        with detect_anomaly():
+            line = this_line(+1)
+            z = (y := np.exp(x * x + c)).sum()
+            z.backward(retain_graph=True)
+            exec(write, {"x": x, "c": c, "y": y, "z": z})
+            message = f"backward through {what} was written into after use"
+            with pytest.raises(RuntimeError, match=re.escape(message)) as error:
+                z.backward(create_graph=create_graph)
+        assert str(error.value).endswith(f"called at {line}")
 
     def test_nested_and_off_afterwards(self):
         x = variable([0.0])
