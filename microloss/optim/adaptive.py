@@ -64,7 +64,7 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """Steps divided by the root of a running average of squared gradients.
 
-    Formula: s = alpha s + (1 - alpha) g^2; p = p - lr g / (sqrt(s) + eps).  centered subtracts
+    Formula: s = alpha s + (1 - alpha) g^2; p = p - lr g / (sqrt(s) + eps). centered subtracts
     the squared running average of g from s; momentum averages the scaled gradients.
 
     >>> from microloss import Tensor

@@ -53,7 +53,7 @@ class Average:
         Raises: RuntimeError before the first update().
         """
         if self.n == 0:
-            raise RuntimeError("there is no average yet: call update() first")
+            raise RuntimeError("no average yet: call update() first")
         for p, average in zip(self.params, self.averages):
             p.data = average.copy()
 
