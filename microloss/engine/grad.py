@@ -81,9 +81,14 @@ def walk(output, gradient, retain_graph, create_graph, wrt=None) -> dict:
             if d.dtype is not arg._array.dtype:
                 d = d.astype(arg._array.dtype)
             if watching:
-                watch_back(*map(array_of, (d, g)), fn, i, tensor)
+                watch_back(array_of(d), array_of(g), fn, i, tensor)
             if arg._fn is None or (wrt and arg in wrt):
-                totals[arg] = totals[arg] + d if arg in totals else owned(d, g)
+                if arg in totals:
+                    totals[arg] = totals[arg] + d
+                elif d is g or (d._array if create_graph else d).base is not None:
+                    totals[arg] = d.copy()  # a leaf keeps its gradient: it must be its own
+                else:
+                    totals[arg] = d
             if arg._fn is not None:
                 key = -arg._number
                 if key in waiting:  # sum into a new array: add hands one array to both sides
@@ -97,12 +102,6 @@ def walk(output, gradient, retain_graph, create_graph, wrt=None) -> dict:
 
 
 FREED = "its graph was freed by an earlier backward(); give that one retain_graph=True"
-
-
-def owned(d, g):
-    """d itself, or a copy where other arrays share its memory: a leaf keeps its gradient."""
-    array = d._array if isinstance(d, Tensor) else d
-    return d.copy() if d is g or array.base is not None else d
 
 
 def array_of(x):
@@ -246,7 +245,8 @@ def backward(
         create_graph = mode.nested and mode.recording
     for leaf, total in differentiate(self, gradient, retain_graph, create_graph).items():
         if leaf.grad is not None:
-            total = (leaf.grad if create_graph else array_of(leaf.grad)) + total
+            keep = create_graph or type(leaf.grad) is np.ndarray
+            total = (leaf.grad if keep else array_of(leaf.grad)) + total
         if not create_graph and type(total) is not np.ndarray:
             total = np.asarray(total)  # the sum of two arrays of shape () is a NumPy scalar
         leaf.grad = total

@@ -3,9 +3,11 @@
 import gc
 import importlib
 import math
+import re
 import time
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -995,3 +997,13 @@ def test_second_order_makes_no_detours(monkeypatch):
     slopes = grad(loss, list(model.parameters()), create_graph=True)
     grad(sum((s * s).sum() for s in slopes), list(model.parameters()), create_graph=True)
     assert calls == []
+
+
+def test_the_engine_says_how_long_it_is():
+    text = engine.__doc__
+    folder = Path(engine.__file__).parent
+    files = re.findall(r"^\d\. (\w+\.py)", text, flags=re.MULTILINE)
+    lines = sum(len((folder / file).read_text("utf-8").splitlines()) for file in files)
+    (said,) = re.findall(r"about ([\d,]+) lines", text)
+    assert files == ["rules.py", "compositions.py", "tensor.py", "grad.py"]
+    assert abs(int(said.replace(",", "")) - lines) <= 0.1 * lines
