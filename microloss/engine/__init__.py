@@ -10,7 +10,7 @@ Read it in this order:
 These are about 2,100 lines, docstrings and blank lines included.
 
 Beside them stand what a first reader skips: linalg.py (rules of linear algebra), arguments.py
-(NumPy's calling conventions and the errors of a call) and modes.py (no_grad, enable_grad, detect_anomaly).
+(NumPy's calling conventions and the errors of a call) and modes.py (no_grad, detect_anomaly).
 """
 
 from . import linalg
