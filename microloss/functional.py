@@ -46,7 +46,8 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    x = floats(x)
+    if type(x) is not np.ndarray or x.dtype not in ZERO:
+        x = floats(x)
     return np.maximum(x, ZERO[x.dtype])
 
 
@@ -308,22 +309,32 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     >>> linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0]]), np.array([0.5]))
     array([11.5])
     """
-    x, weight = floats(x), floats(weight)
     try:
         y = x.dot(weight.T)
-    except ValueError:
-        raise ValueError(
-            f"linear: x has shape {x.shape}, its last axis must be {weight.shape[-1]} long for a "
-            f"weight of shape {weight.shape}"
-        ) from None
+        if bias is None or (bias.dtype is y.dtype and bias.shape == weight.shape[:1]):
+            if y.dtype.kind == "f" and weight.ndim == 2 and type(y) is np.ndarray:
+                return y if bias is None else np.add(y, bias, y)
+    except (AttributeError, ValueError):
+        pass
+    return careful_linear(floats(x), floats(weight), bias)
+
+
+def careful_linear(x, weight, bias):
+    """linear() of lists, integers and mixed precision, and its errors."""
     if weight.ndim != 2:
         raise ValueError(f"linear: weight must have shape (out, in), got {weight.shape}")
-    if bias is not None:
-        bias = floats(bias)
-        if bias.shape != weight.shape[:1]:  # another shape would be broadcast
-            raise ValueError(f"linear: bias has shape {bias.shape}, it must be {weight.shape[:1]}")
-        y = y + bias if bias.dtype != y.dtype else np.add(y, bias, y)
-    return y
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x has shape {x.shape}, its last axis must be {weight.shape[1]} long for a "
+            f"weight of shape {weight.shape}"
+        )
+    y = x @ weight.T
+    if bias is None:
+        return y
+    bias = floats(bias)
+    if bias.shape != weight.shape[:1]:  # another shape would be broadcast
+        raise ValueError(f"linear: bias has shape {bias.shape}, it must be {weight.shape[:1]}")
+    return y + bias
 
 
 def one_hot(labels, num_classes: int | None = None, *, dtype=np.float64) -> np.ndarray:

@@ -162,36 +162,31 @@ class Dropout(Module):
 class ReLU(Module):
     """functional.relu as a Module."""
 
-    def forward(self, x):
-        return F.relu(x)
+    forward = staticmethod(F.relu)
 
 
 class Sigmoid(Module):
     """functional.sigmoid as a Module."""
 
-    def forward(self, x):
-        return F.sigmoid(x)
+    forward = staticmethod(F.sigmoid)
 
 
 class SiLU(Module):
     """functional.silu as a Module."""
 
-    def forward(self, x):
-        return F.silu(x)
+    forward = staticmethod(F.silu)
 
 
 class Softplus(Module):
     """functional.softplus as a Module."""
 
-    def forward(self, x):
-        return F.softplus(x)
+    forward = staticmethod(F.softplus)
 
 
 class Tanh(Module):
     """np.tanh as a Module."""
 
-    def forward(self, x):
-        return np.tanh(x)
+    forward = staticmethod(np.tanh)
 
 
 class LeakyReLU(Module):
