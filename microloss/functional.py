@@ -311,9 +311,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     try:
         y = x.dot(weight.T)
-        if bias is None or (bias.dtype is y.dtype and bias.shape == weight.shape[:1]):
-            if y.dtype.kind == "f" and weight.ndim == 2 and type(y) is np.ndarray:
-                return y if bias is None else np.add(y, bias, y)
+        usual = type(y) is np.ndarray and y.dtype.kind == "f" and weight.ndim == 2
+        if usual and bias is None:
+            return y
+        if usual and bias.dtype is y.dtype and bias.shape == weight.shape[:1]:
+            return np.add(y, bias, y)
     except (AttributeError, ValueError):
         pass
     return careful_linear(floats(x), floats(weight), bias)
