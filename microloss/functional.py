@@ -311,11 +311,13 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     try:
         y = x.dot(weight.T)
-        usual = type(y) is np.ndarray and y.dtype.kind == "f" and weight.ndim == 2
-        if usual and bias is None:
-            return y
-        if usual and bias.dtype is y.dtype and bias.shape == weight.shape[:1]:
-            return np.add(y, bias, y)
+        dtype = y.dtype
+        if dtype in ZERO and weight.ndim == 2:
+            if bias is None:
+                return y
+            if bias.dtype is dtype and bias.shape == weight.shape[:1]:
+                y += bias
+                return y
     except (AttributeError, ValueError):
         pass
     return careful_linear(floats(x), floats(weight), bias)

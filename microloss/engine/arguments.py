@@ -15,6 +15,8 @@ def real(values, name) -> np.ndarray:
     Subclasses of ndarray may compute in a way of their own, and what they know beside their numbers
     (a mask, a unit) would be lost: they are refused.
     """
+    if type(values) is np.ndarray and values.dtype.kind in "fiub":
+        return values
     check_plain(values, name)
     try:
         array = np.asarray(values)

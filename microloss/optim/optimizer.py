@@ -24,6 +24,8 @@ CHECKS = {
     "amsgrad": check.switch,
 }
 
+ndarray = np.ndarray
+
 
 class Optimizer:
     """Changes parameters by their gradients: `zero_grad()`, `loss.backward()`, `step()`.
@@ -101,7 +103,6 @@ class Optimizer:
         update, states, moved = self.update, self.state, False
         for group in self.param_groups:
             rate, slots, dtype = group["lr"], self.slots(group), None
-            remembered = len(slots)
             if type(rate) is not float or not 0 <= rate < np.inf:  # was set by hand or a schedule
                 rate = check.in_range("lr", rate)
             for p in group["params"]:
@@ -112,10 +113,10 @@ class Optimizer:
                 if data.dtype is not dtype:  # an array of this precision spares conversions
                     dtype = data.dtype
                     lr = np.array(rate, dtype)
-                if type(grad) is not np.ndarray or grad.shape != data.shape:
+                if type(grad) is not ndarray or grad.shape != data.shape:
                     grad = gradient(p)
                 state = states[p]
-                if len(state) < remembered:
+                if slots and len(state) < len(slots):
                     for name in slots:
                         if name not in state:
                             state[name] = self.start(name, data)
