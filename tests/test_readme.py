@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lessons.course import course
 from lessons.coursework.commands import line_of
-from lessons.coursework.marking import mark
+from lessons.coursework.one_file import mark
 from lessons.coursework.sheet import find, whole
 
 ROOT = Path(__file__).resolve().parents[1]

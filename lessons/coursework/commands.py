@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..kit import natural_number, tick
 from .feedback import NOT_BEGUN
-from .grading import grade, text_of
-from .marking import Mark, mark, verify
+from .one_file import Mark, mark, verify
 from .sheet import SHEETS, TEMPLATES, Plan, find, load, read_plan, whole
+from .whole_class import grade, text_of
 
 NAMES = ("check", "grade", "sheet")
 

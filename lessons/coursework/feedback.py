@@ -26,7 +26,7 @@ from microloss.gradcheck.explanations import (
     unsettled,
 )
 
-from .answers import (
+from .compare import (
     CUT,
     Answer,
     Difference,

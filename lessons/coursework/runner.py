@@ -1,4 +1,4 @@
-"""The process in which a student's file runs, started by `marking`: it calls, and sends back.
+"""The process in which a student's file runs, started by `one_file`: it calls, and sends back.
 
 It is given one call at a time and knows neither the checks nor the right answers.  Both ways goes
 one JSON object a line.
@@ -14,8 +14,8 @@ import types
 import warnings
 
 import numpy as np
-from fence import end_with, fence, limit
-from wire import decode, encode, scope
+from messages import decode, encode, scope
+from sandbox import end_with, limit, sandbox
 
 
 class Submission:
@@ -113,7 +113,7 @@ def main():
     np.random.seed(0)
     limit(job["megabytes"], job["seconds"])
     end_with(os.getppid())
-    fence(os.path.realpath(os.getcwd()))
+    sandbox(os.path.realpath(os.getcwd()))
     serve(job, names, requests, replies)
 
 

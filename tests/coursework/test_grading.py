@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from lessons.coursework.commands import main
-from lessons.coursework.grading import csv_of, grade, submissions
-from lessons.coursework.marking import mark
+from lessons.coursework.one_file import mark
 from lessons.coursework.sheet import SHEETS, find, load, read_plan, whole
+from lessons.coursework.whole_class import csv_of, grade, submissions
 
 from .planted import submission
 
@@ -299,7 +299,7 @@ def test_a_stumbling_grader_goes_on(class_of_three, monkeypatch):
     def stumble(*_, **__):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("lessons.coursework.grading.mark", stumble)
+    monkeypatch.setattr("lessons.coursework.whole_class.mark", stumble)
     rows = graded(class_of_three)
     assert len(rows) == 3 and "stumbles" in rows[0]["exercises"][0]["feedback"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lessons.coursework import feedback
-from lessons.coursework.marking import examine, mark, verify
+from lessons.coursework.one_file import examine, mark, verify
 from lessons.coursework.sheet import SHEETS, TEMPLATES, find, whole
 from lessons.kit import coursework
 from lessons.syllabus import PARTS

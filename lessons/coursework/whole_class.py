@@ -18,7 +18,7 @@ from pathlib import Path
 
 from microloss import __version__
 
-from .marking import Mark, SheetError, interrupted, mark
+from .one_file import Mark, SheetError, interrupted, mark
 from .sheet import Plan
 
 LARGEST = 1 << 20  # bytes of a submission

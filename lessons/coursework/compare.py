@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .messages import decode, encode, scope
 from .sheet import Check, gradient
-from .wire import decode, encode, scope
 
 CUT = "a path is cut on the way, by .data, float() or np.array()"
 ANYTHING = type("Anything", (), {"__repr__": lambda self: "(any)"})()

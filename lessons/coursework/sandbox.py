@@ -61,7 +61,7 @@ def end_with(parent):
         threading.Thread(target=watch, daemon=True).start()
 
 
-def fence(home):
+def sandbox(home):
     """Refuse files outside `home` but the standard library and NumPy; processes; the network."""
     # bound here, where replacing them in their modules does not help
     realpath, fsdecode, separator = os.path.realpath, os.fsdecode, os.sep

@@ -19,9 +19,9 @@ import numpy as np
 import microloss
 
 from . import feedback
-from .answers import Answer, call, source_of
+from .compare import Answer, call, source_of
+from .messages import decode, encode
 from .sheet import Check, Exercise, Plan
-from .wire import decode, encode
 
 RUNNER = Path(__file__).with_name("runner.py")
 LIBRARY = Path(microloss.__file__).parents[1]
