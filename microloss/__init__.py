@@ -17,6 +17,7 @@ from .engine import (
     primitive,
 )
 from .gradcheck import gradcheck, taylor_check
+from .pytorch_names import no_attribute
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,4 +32,4 @@ def __getattr__(name):
         from .draw import draw_graph
 
         return draw_graph
-    raise AttributeError(f"module 'microloss' has no attribute {name!r}")
+    raise no_attribute("microloss", name)

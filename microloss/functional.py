@@ -12,6 +12,7 @@ from .engine.arguments import real
 from .engine.linalg import p_norm
 from .engine.rules import primitive, unreduce
 from .engine.tensor import Tensor
+from .pytorch_names import no_attribute
 
 __all__ = [
     "cosine_similarity", "dropout", "elu", "erf", "gelu", "leaky_relu", "linear", "log1mexp",
@@ -388,3 +389,7 @@ def dropout(
         raise ValueError("dropout: pass rng=np.random.default_rng(seed), so that runs can repeat")
     keep = rng.random(np.shape(x)) >= p
     return x * (keep / (1 - p)).astype(x.dtype)
+
+
+def __getattr__(name):
+    raise no_attribute("microloss.functional", name)

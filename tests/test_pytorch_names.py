@@ -82,3 +82,25 @@ def test_markdown_has_every_name():
     assert "| `unsqueeze` | `np.expand_dims(t, 0)` (or t[None]) |" in table
     assert "divide by n here, and by n - 1 there" in table
     assert all(line.count("|") == 3 for line in table.splitlines())
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (
+            lambda t: F.softmax(t, 1),
+            r"softmax\(x.*, \*, axis=-1\).*: too many positional arguments",
+        ),
+        (lambda t: F.softmax(t, dim=1), r"unexpected keyword argument 'dim'.*use axis="),
+        (lambda t: F.logsumexp(t, axis=1, keepdim=True), "for PyTorch's keepdim= use keepdims="),
+        (lambda t: F.logsumexp(t.data, 1), "is passed by name"),
+        (lambda t: F.cross_entropy, "PyTorch's cross_entropy use losses.cross_entropy"),
+        (lambda t: ml.relu, r"PyTorch's relu use F.relu\(t\)"),
+        (lambda t: ml.manual_seed, "microloss has no attribute 'manual_seed'; for PyTorch's"),
+        (lambda t: losses.CrossEntropyLoss, "PyTorch's CrossEntropyLoss use losses.cross_entropy"),
+        (lambda t: losses.nonsense, "microloss.losses has no attribute 'nonsense'$"),
+    ],
+)
+def test_pytorchs_spellings_get_a_word(call, words):
+    with pytest.raises((TypeError, AttributeError), match=words):
+        call(ml.Tensor(np.ones((2, 3)), requires_grad=True))

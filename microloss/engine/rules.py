@@ -15,6 +15,7 @@ A function without an entry here is written with functions that have one, in com
 """
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable
 from string import ascii_letters
@@ -185,11 +186,30 @@ def primitive(*rules) -> Callable[[Callable[P, R]], Callable[P, R]]:
         else:
 
             def call(*args, **kwargs):
-                return dispatch(fn, args, kwargs)
+                try:
+                    return dispatch(fn, args, kwargs)
+                except TypeError:
+                    check_call(fn, args, kwargs)
+                    raise
 
         return functools.update_wrapper(call, fn)
 
     return register
+
+
+def check_call(fn, args, kwargs):
+    """Refuse arguments that fn does not have, and say how it is called."""
+    signature = inspect.signature(fn)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        from ..pytorch_names import hint
+
+        unknown = [name for name in kwargs if name not in signature.parameters]
+        hints = "".join(hint(f"{name}=") for name in unknown)
+        raise TypeError(
+            f"{fn.__name__}{signature}: {error}; what stands after * is passed by name{hints}"
+        ) from None
 
 
 def check_constants(fn, args):

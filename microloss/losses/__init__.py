@@ -9,6 +9,7 @@ family and its case in tests/losses/cases: everything else is derived.
 
 # ruff: noqa: F403 - the names are those in the families' __all__
 
+from ..pytorch_names import no_attribute
 from . import (
     adversarial,
     binary,
@@ -47,3 +48,7 @@ FAMILIES = (
     segmentation, adversarial, features, preference, regularization, combining,
 )  # fmt: skip
 __all__ = ["LOSSES", *(name for family in FAMILIES for name in family.__all__)]
+
+
+def __getattr__(name):
+    raise no_attribute("microloss.losses", name)
