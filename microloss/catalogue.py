@@ -41,8 +41,8 @@ def card(name: str) -> Card:
     'regression.'
     """
     function = LOSSES[name]
-    summary, *paragraphs = re.split(r"\n\s*\n", inspect.getdoc(function))
-    sections = dict.fromkeys(SECTIONS)
+    summary, *paragraphs = re.split(r"\n\s*\n", inspect.getdoc(function) or "")
+    sections = dict.fromkeys(SECTIONS, "")
     examples = []
     for paragraph in paragraphs:
         word, colon, body = paragraph.partition(":")

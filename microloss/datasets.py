@@ -5,6 +5,7 @@ Every function returns new, plain float64 arrays (class labels: int64) that you 
 
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -101,10 +102,10 @@ def train_test_split(
     """
     if not arrays:
         raise ValueError("train_test_split was given no arrays; pass at least one, such as X, y")
-    arrays = tuple(np.asarray(array) for array in arrays)
-    labels = np.zeros(arrays[0].shape[:1]) if stratify is None else np.asarray(stratify)
-    if labels.ndim != 1 or any(array.shape[:1] != labels.shape for array in arrays):
-        shapes = ", ".join(str(array.shape) for array in arrays)
+    rows_of = [np.asarray(array) for array in arrays]
+    labels = np.zeros(rows_of[0].shape[:1]) if stratify is None else np.asarray(stratify)
+    if labels.ndim != 1 or any(array.shape[:1] != labels.shape for array in rows_of):
+        shapes = ", ".join(str(array.shape) for array in rows_of)
         against = "" if stratify is None else f", and stratify, of shape (n,), has {labels.shape}"
         raise ValueError(
             f"arrays must have the same number of rows n; they have shapes {shapes}{against}"
@@ -121,7 +122,7 @@ def train_test_split(
     rows = rows[np.argsort(labels[rows], kind="stable")]
     picked = (np.arange(n_test) * n + rng.integers(n)) // n_test
     test, train = rng.permutation(rows[picked]), rng.permutation(np.delete(rows, picked))
-    return tuple(array[part] for array in arrays for part in (train, test))
+    return tuple(array[part] for array in rows_of for part in (train, test))
 
 
 def standardize(train: np.ndarray, *others: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -360,7 +361,7 @@ def _check_classes(labels: np.ndarray, n_test: int) -> None:
             )
 
 
-def _count(name: str, value: int, least: int) -> int:
+def _count(name: str, value: Any, least: int) -> int:
     try:
         count = operator.index(value)
     except TypeError:

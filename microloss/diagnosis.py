@@ -519,22 +519,20 @@ def diagnose(
     >>> found.advice[0]
     'stop at the epoch named, and keep its weights'
     """
-    train = _curve("train", train)
-    val = None if val is None or np.size(val) == 0 else _curve("val", val)
-    if val is not None and len(val) != len(train):
+    fitted = _curve("train", train)
+    held_out = None if val is None or np.size(val) == 0 else _curve("val", val)
+    if held_out is not None and len(held_out) != len(fitted):
         raise ValueError(
-            f"train has {len(train)} epochs and val has {len(val)}: measure both at the same "
+            f"train has {len(fitted)} epochs and val has {len(held_out)}: measure both at the same "
             "times; the loss before training goes into both or into none, and losses per batch are "
             "averaged over each epoch"
         )
     if guess is not None and not np.isfinite(guess):
         raise ValueError(f"guess must be a finite loss, got {guess!r}")
-    curves = Curves(train, val, guess)
-    for rule, pattern in RULES:
-        found = rule(curves)
-        if found is not None:
-            evidence, epoch = found
-            return Diagnosis(pattern, evidence, PATTERNS[pattern], epoch)
+    curves = Curves(fitted, held_out, guess)
+    results = ((rule(curves), pattern) for rule, pattern in RULES)
+    (evidence, epoch), pattern = next(result for result in results if result[0] is not None)
+    return Diagnosis(pattern, evidence, PATTERNS[pattern], epoch)
 
 
 def _curve(name, values):

@@ -112,8 +112,9 @@ def draw_graph(
     nodes = collect(output)
     own_figure = ax is None
     if own_figure:
-        ax = plt.figure().add_subplot()
-        ax.figure.set_layout_engine("constrained", w_pad=MARGIN / 72, h_pad=MARGIN / 72)
+        figure = plt.figure()
+        ax = figure.add_subplot()
+        figure.set_layout_engine("constrained", w_pad=MARGIN / 72, h_pad=MARGIN / 72)
     elif not isinstance(ax, plt.Axes):
         raise TypeError(
             f"draw_graph: ax must be an Axes, got {type(ax).__name__}; fig, ax = plt.subplots() "
@@ -125,7 +126,7 @@ def draw_graph(
     place(columns)
     width, height = paint(columns, ax)
     if own_figure:
-        ax.figure.set_size_inches((width + 2 * MARGIN) / 72, (height + TITLE_ROOM) / 72)
+        figure.set_size_inches((width + 2 * MARGIN) / 72, (height + TITLE_ROOM) / 72)
     return ax
 
 

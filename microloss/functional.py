@@ -5,6 +5,7 @@ below 0, so nothing overflows; what underflows to 0 is meant to.
 """
 
 import math
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +21,8 @@ __all__ = [
     "sigmoid", "silu", "softmax", "softplus", "xlogy",
 ]  # fmt: skip
 
-Array = np.ndarray | Tensor
+Array = TypeVar("Array", np.ndarray, Tensor)  # the same kind comes back
+Operand = np.ndarray | Tensor
 to_zero = np.errstate(under="ignore")
 
 
@@ -203,7 +205,7 @@ def log_softmax(x: Array, *, axis=-1) -> Array:
 
 
 @primitive(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-def dot(a: Array, b: Array) -> Array:
+def dot(a: Operand, b: Operand) -> Any:
     """The sum of a * b over all elements of two arrays of one shape, without the array a * b.
 
     >>> dot(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]))
@@ -217,7 +219,7 @@ def dot(a: Array, b: Array) -> Array:
     return np.vdot(a, b)
 
 
-def xlogy(x: Array, y: Array) -> Array:
+def xlogy(x: Operand, y: Operand) -> Any:
     """x log(y), elementwise, and 0 where x is 0 even if y is 0; the gradient is finite there.
 
     >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
@@ -262,8 +264,8 @@ def norm(x: Array, p: float = 2, *, axis=None, keepdims: bool = False) -> Array:
 
 
 def pairwise_distance(
-    x1: Array, x2: Array, p: float = 2.0, *, eps: float = 1e-6, keepdims: bool = False
-) -> Array:
+    x1: Operand, x2: Operand, p: float = 2.0, *, eps: float = 1e-6, keepdims: bool = False
+) -> Any:
     """The p-norm of x1 - x2 + eps over the last axis, as PyTorch defines it.
 
     eps is added to each component of the difference, so the distance of equal vectors is not 0.
@@ -276,7 +278,7 @@ def pairwise_distance(
 
 
 @to_zero
-def cosine_similarity(x1: Array, x2: Array, *, axis: int = 1, eps: float = 1e-8) -> Array:
+def cosine_similarity(x1: Operand, x2: Operand, *, axis: int = 1, eps: float = 1e-8) -> Any:
     """x1 . x2 / (|x1| |x2|) over `axis`; norms below eps count as eps, so 0 is similar to nothing.
 
     >>> cosine_similarity(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).round(4)
@@ -302,7 +304,7 @@ def rows(a):
     lambda g, y, x, weight, bias=None: g.T.dot(x) if g.ndim == 2 else rows(g).T.dot(rows(x)),
     lambda g, y, x, weight, bias=None: np.add.reduce(g if g.ndim == 2 else rows(g)),
 )
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Any:
     """x W^T + b. Shapes: x (..., in), weight (out, in), bias (out,), result (..., out).
 
     One operation, so a third of the nodes of a transpose, a product and a sum.

@@ -29,7 +29,8 @@ COMPARISONS = {
 }  # fmt: skip
 UNARY = {np.negative: ast.USub, np.invert: ast.Invert, np.positive: ast.UAdd}
 FOLDED = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
-BROADCAST, GETITEM, ASTYPE = (call.__wrapped__ for call in (broadcast, getitem, astype))
+BROADCAST, GETITEM = inspect.unwrap(broadcast), inspect.unwrap(getitem)
+ASTYPE = inspect.unwrap(astype)
 SYNTAX = {BROADCAST, GETITEM, ASTYPE}  # primitives of ours that NumPy writes in its own way
 
 choices: list["Term"] = []  # what Python's `if` has asked of terms: true for these values only

@@ -7,6 +7,7 @@ PLAIN       functions without a derivative, answered with plain arrays
 import functools
 import math
 from string import ascii_letters
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,7 +25,7 @@ from .rules import (
     stack,
 )
 
-COMPOSED = {}
+COMPOSED: dict[Any, Any] = {}
 
 
 def composes(*functions):

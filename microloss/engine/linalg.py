@@ -5,10 +5,11 @@ A matrix stands in the last two axes; the axes before them count matrices.
 
 import functools
 import operator
+from typing import Any
 
 import numpy as np
 
-from .compositions import COMPOSED, composes
+from .compositions import composes
 from .rules import RULES, NotSupported, normalized, primitive, unbroadcast, unreduce
 
 
@@ -63,8 +64,8 @@ RULES |= {
 
 # ---- functions of several results: each result is a primitive ------------------------------------
 
-SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
-EighResult = type(np.linalg.eigh(np.eye(1)))
+SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
+EighResult: Any = type(np.linalg.eigh(np.eye(1)))
 
 
 @primitive(lambda g, y, a: g[..., None, None] * np.linalg.inv(a).mT)
@@ -117,14 +118,24 @@ def _svd(a, full_matrices=True, compute_uv=True):
     return singular_values(a)
 
 
-COMPOSED |= {
-    np.linalg.svdvals: lambda x: singular_values(x),
-    np.linalg.slogdet: lambda a: SlogdetResult(np.linalg.slogdet(a.data).sign, logabsdet(a)),
-    np.linalg.eigvalsh: lambda a, UPLO="L": eigenvalues(a, UPLO=UPLO),
-    np.linalg.eigh: lambda a, UPLO="L": EighResult(
-        eigenvalues(a, UPLO=UPLO), eigenvectors(a, UPLO=UPLO)
-    ),
-}
+@composes(np.linalg.slogdet)
+def _slogdet(a):
+    return SlogdetResult(np.linalg.slogdet(a.data).sign, logabsdet(a))
+
+
+@composes(np.linalg.eigh)
+def _eigh(a, UPLO="L"):
+    return EighResult(eigenvalues(a, UPLO=UPLO), eigenvectors(a, UPLO=UPLO))
+
+
+@composes(np.linalg.eigvalsh)
+def _eigvalsh(a, UPLO="L"):
+    return eigenvalues(a, UPLO=UPLO)
+
+
+@composes(np.linalg.svdvals)
+def _svdvals(x):
+    return singular_values(x)
 
 
 # ---- powers and products -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,9 @@ class Mode(threading.local):
 
     recording = True  # False inside no_grad()
     nested = False  # True while jacobian() and the like run their function
-    origins = None  # inside detect_anomaly(): number of a Tensor -> where it was made, and of what
+    origins: Any = (
+        None  # inside detect_anomaly(): a Tensor's number -> where and of what it was made
+    )
 
     def __init__(self):  # runs once in each thread
         self.before = []  # what the open blocks have changed, the outermost first
@@ -173,7 +176,7 @@ def watch_back(d, g, fn, i, tensor) -> None:
 def checksums(y, values) -> list:
     """One number for each array that a rule may look at, 0 for what is not an array."""
     return [
-        zlib.crc32(np.ascontiguousarray(v).view(np.uint8)) if isinstance(v, ndarray) else 0
+        zlib.crc32(np.ascontiguousarray(v).tobytes()) if isinstance(v, ndarray) else 0
         for v in (*values, y)
     ]
 

@@ -490,4 +490,4 @@ def einsum(*operands, terms, out):
 
 
 # The functions whose arguments broadcast against each other, as those of every ufunc do.
-BROADCASTING = {np.where, clip.__wrapped__}
+BROADCASTING = {np.where, inspect.unwrap(clip)}

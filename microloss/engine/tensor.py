@@ -5,6 +5,7 @@ NumPy function on the arrays and keeps the function and its arguments. NumPy han
 over through two protocols: `__array_ufunc__` for ufuncs, `__array_function__` for the rest.
 """
 
+import inspect
 import itertools
 import operator
 from collections.abc import Callable, Iterator
@@ -344,7 +345,7 @@ class Tensor:
             return np.clip(*inputs)
         raise no_rule(ufunc)
 
-    def __array_function__(self, func: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
+    def __array_function__(self, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
         if func is np.where and len(args) == 1:
             func = np.nonzero  # NumPy's other meaning of where
         if func in RULES:
@@ -451,7 +452,8 @@ class Tensor:
     ravel, swapaxes, squeeze = method(np.ravel), method(np.swapaxes), method(np.squeeze)
     repeat, take, diagonal = method(np.repeat), method(np.take), method(np.diagonal)
     clip, copy = method(np.clip), method(np.copy)
-    argmax, argmin, argsort = map(array_method, (np.argmax, np.argmin, np.argsort))
+    argmax, argmin = array_method(np.argmax), array_method(np.argmin)
+    argsort = array_method(np.argsort)
     round, nonzero = array_method(np.round), array_method(np.nonzero)
 
     def dot(self, other: Any) -> "Tensor":
@@ -464,8 +466,7 @@ class Tensor:
         return record(np.reshape, (self, shape[0] if len(shape) == 1 else shape))
 
     def transpose(self, *axes: Any) -> "Tensor":
-        axes = axes[0] if len(axes) == 1 else axes or None
-        return record(np.transpose, (self,), {"axes": axes})
+        return record(np.transpose, (self,), {"axes": axes[0] if len(axes) == 1 else axes or None})
 
     def flatten(self) -> "Tensor":
         return self.reshape(-1)
@@ -571,7 +572,7 @@ def operand(x):
 
 
 OPERANDS = {Tensor, ndarray, float, int}
-GETITEM = getitem.__wrapped__
+GETITEM = inspect.unwrap(getitem)
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 
 

@@ -202,17 +202,17 @@ def taylor_check(
         curvature = Probe(probe.recorded_gradients, point + probe.weights, rng)
         curvature.weights = v * len(probe.weights)
         terms.append(along_v(curvature.backward()[0]) / 2)
-    steps = np.array(steps, float)
-    changes = np.array([probe.change(v, h) for h in steps])
-    remainders = np.abs(changes - np.cumsum([c * steps**i for i, c in enumerate(terms)], axis=0))
-    slopes = tuple(log_slope(steps, row, 1000 * EPS * max(noise)) for row in remainders)
+    h = np.array(steps, float)
+    changes = np.array([probe.change(v, step) for step in h])
+    remainders = np.abs(changes - np.cumsum([c * h**i for i, c in enumerate(terms)], axis=0))
+    slopes = tuple(log_slope(h, row, 1000 * EPS * max(noise)) for row in remainders)
     if raise_exception and not slopes[-1] >= order + 1 - tolerance:
         raise GradientError(
             f"taylor_check: the remainder of order {order} shrinks like h^{slopes[-1]:.2f}, not "
             f"like h^{order + 1}: the {('gradient', 'second derivative')[order - 1]} is wrong "
             "(gradcheck tells where), or f has a kink nearby"
         )
-    return Taylor(steps, remainders, slopes)
+    return Taylor(h, remainders, slopes)
 
 
 def log_slope(steps, remainders, floor):

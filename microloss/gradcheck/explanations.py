@@ -7,6 +7,7 @@ first.  A new one is a function that returns a clause or None, and a place in DI
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Disagreement:
     analytic: np.ndarray
     numeric: np.ndarray
     x: np.ndarray | None = None
-    bad: np.ndarray | None = None
+    bad: Any = None
     order: int = 1
     shapes: dict[str, tuple] = field(default_factory=dict)
     g: np.ndarray | None = None

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def in_float32(fn: Function) -> Function:
         wide = (x.astype(np.float32) if is_half else x for x, is_half in zip(args, half))
         return fn(*wide, **options).astype(np.float16)
 
-    return computed
+    return cast(Function, computed)
 
 
 def total(weight):

@@ -125,12 +125,12 @@ def triplet_margin_loss(
     triplet_margin_loss.
     """
     margin, eps = check.positive("margin", margin), check.number("eps", eps)
-    triplet = check.alike(anchor=anchor, positive=positive, negative=negative)
+    anchor, positive, negative = check.alike(anchor=anchor, positive=positive, negative=negative)
 
     def d(u, v):
         return pairwise_distance(u, v, p, eps=eps)
 
-    return reduce(triplet_hinge(d, *triplet, margin, swap), reduction)
+    return reduce(triplet_hinge(d, anchor, positive, negative, margin, swap), reduction)
 
 
 @loss
@@ -180,9 +180,9 @@ def triplet_margin_with_distance_loss(
     triplet_margin_with_distance_loss.
     """
     margin = check.positive("margin", margin)
-    triplet = check.alike(anchor=anchor, positive=positive, negative=negative)
+    anchor, positive, negative = check.alike(anchor=anchor, positive=positive, negative=negative)
     d = pairwise_distance if distance_function is None else distance_function
-    return reduce(triplet_hinge(d, *triplet, margin, swap), reduction)
+    return reduce(triplet_hinge(d, anchor, positive, negative, margin, swap), reduction)
 
 
 def triplet_hinge(d, anchor, positive, negative, margin, swap):

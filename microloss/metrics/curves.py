@@ -147,7 +147,8 @@ def roc_auc(
     check_choice("average", average, AVERAGES)
     check_choice("multi_class", multi_class, ("ovr", "ovo", None))
     if of_many_labels(score, target):
-        return by_label(binary_auc, *pair("score", score, target), average, sample_weight)
+        score, target = pair("score", score, target)
+        return by_label(binary_auc, score, target, average, sample_weight)
     if not of_many_classes(score, target):
         return binary_auc(score, target, sample_weight)
     score, target = one_per_class(score, target)
@@ -233,9 +234,8 @@ def average_precision(
     """
     check_choice("average", average, AVERAGES)
     if of_many_labels(score, target):
-        return by_label(
-            binary_average_precision, *pair("score", score, target), average, sample_weight
-        )
+        score, target = pair("score", score, target)
+        return by_label(binary_average_precision, score, target, average, sample_weight)
     if of_many_classes(score, target):
         score, target = one_per_class(score, target)
         return by_label(binary_average_precision, score, target, average, sample_weight)

@@ -53,13 +53,14 @@ class Optimizer:
         self.has_warned = False
         if isinstance(params, dict):
             raise TypeError('params is one group: pass a list of groups, [{"params": [w]}]')
+        given: Any = params
         if isinstance(params, Iterable) and not isinstance(params, Tensor):
-            params = list(params)
-            if any(isinstance(group, dict) for group in params):
-                for group in params:
+            given = list(params)
+            if any(isinstance(group, dict) for group in given):
+                for group in given:
                     self.add_param_group(group)
                 return
-        self.add_param_group({"params": params})
+        self.add_param_group({"params": given})
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Take further parameters, with options that differ from the defaults."""

@@ -78,7 +78,7 @@ class SaddleFreeNewton(Optimizer):
             self.warn_that_nothing_moves()
             return loss
         curvature = Curvature(loss, params)
-        g = curvature.gradient
+        g = np.asarray(curvature.gradient)
         if np.any(g):
             if group["rank"] is None:
                 H, V = curvature.matrix(), None
