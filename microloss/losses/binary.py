@@ -9,7 +9,10 @@ from . import check
 from .classification import modulated
 from .common import loss, reduce
 
-__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "sigmoid_focal_loss"]
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss",
+    "sigmoid_focal_loss",
+]  # fmt: skip
 
 
 @loss
@@ -92,6 +95,44 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         values = check.broadcastable("weight", weight, values) * values
     return reduce(values, reduction)
+
+
+@loss
+def multilabel_soft_margin_loss(input, target, *, weight=None, reduction: str = "mean") -> Tensor:
+    """Multi-label soft margin loss: binary cross-entropy for each class, averaged over the classes.
+
+    Formula: -1 / C * sum over the C classes of w (t log p + (1 - t) log(1 - p)), with
+    p = sigmoid(input) and t = target; the mean is over the examples, whatever the weights.
+
+    Gradient: w (p - t) / (C N).
+
+    Problem: multi-label classification.
+
+    Use: each example has any number of labels, and one number for each example is wanted; the mean
+    is that of binary_cross_entropy_with_logits.
+
+    Meaning: the negative log-likelihood of C independent Bernoulli distributions, over C.
+
+    Outliers: sensitive: grows linearly with a wrong logit.
+
+    Shapes: input (logits) and target (in [0, 1]) of one shape (..., C); weight broadcasts to it.
+    Units: nats.
+
+    Raises: ValueError for targets outside of [0, 1], unequal shapes, or an empty mean.
+
+    >>> multilabel_soft_margin_loss([[1.0, -2.0, 0.5]], [[1, 0, 0]]).round(6)
+    np.float64(0.471422)
+
+    Reference: PyTorch's multilabel_soft_margin_loss.
+    """
+    input, target = check.alike(input=input, target=target)
+    check.probabilities("target", target)
+    if not input.ndim:
+        raise ValueError("input has shape (); it needs an axis of classes: (..., C)")
+    values = bernoulli_nll_of_logits(input, target)
+    if weight is not None:
+        values = check.broadcastable("weight", weight, values) * values
+    return reduce(np.mean(values, axis=-1), reduction)
 
 
 @loss

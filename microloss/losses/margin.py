@@ -10,8 +10,8 @@ from .classification import class_weights, place, places, with_classes
 from .common import loss, reduce
 
 __all__ = [
-    "hinge_loss", "multi_margin_loss", "multiclass_hinge_loss", "soft_margin_loss",
-    "squared_hinge_loss",
+    "hinge_loss", "multi_margin_loss", "multiclass_hinge_loss", "multilabel_margin_loss",
+    "soft_margin_loss", "squared_hinge_loss",
 ]  # fmt: skip
 
 
@@ -177,6 +177,59 @@ def multiclass_hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
     """
     input, at, axis = scores_and_places(input, target)
     return reduce(np.max(behind(input, at=at, axis=axis, margin=1), axis=axis), reduction)
+
+
+@loss
+def multilabel_margin_loss(input, target, *, reduction: str = "mean") -> Tensor:
+    """Multi-label margin loss: every class that is a label should lead every other class by 1.
+
+    Formula: 1 / C * sum over the labels y and the other classes j of max(0, 1 - input_y + input_j),
+    for C classes; the mean is over the examples.
+
+    Gradient: 1 / (C N) for a class j from each label it comes within 1 of, -1 / (C N) for a label
+    from each class within 1 of it (0 exactly on the margin).
+
+    Problem: multi-label classification.
+
+    Use: several classes are right at once and only their order counts; for the probability of each
+    label, binary_cross_entropy_with_logits.
+
+    Meaning: the hinge loss of each pair of a label and another class.
+
+    Outliers: moderate: linear, but one misplaced label counts against every other class.
+
+    Shapes: input (C,) or (N, C); target integers of that shape: the labels of each example first,
+    in any order, then -1; what stands behind the first -1 is not read. Units: the scores'.
+
+    Raises: ValueError for labels outside of -1..C-1 before the first -1, for unequal shapes, or an
+    empty mean; TypeError for targets that are not integers.
+
+    >>> multilabel_margin_loss([0.1, 0.2, 0.4, 0.8], [3, 0, -1, 1]).round(6)
+    np.float64(0.85)
+
+    Reference: Elisseeff, Weston (2001), A Kernel Method for Multi-Labelled Classification;
+    PyTorch's multilabel_margin_loss.
+    """
+    input = check.numbers("input", input)
+    if input.ndim not in (1, 2):
+        raise ValueError(f"input must have shape (C,) or (N, C), got {input.shape}")
+    is_label = label_sets(target, input.shape)
+    lead = input[..., :, None] - input[..., None, :]
+    counts = is_label[..., :, None] & ~is_label[..., None, :]
+    values = np.sum(relu(1 - lead) * counts, axis=(-2, -1)) / input.shape[-1]
+    return reduce(values, reduction)
+
+
+def label_sets(target, shape):
+    """Which classes are labels, from rows of class indices that end at the first -1."""
+    target = check.integers("target", target, "class indices, ended by -1")
+    check.target_shape(target, shape)
+    counted = np.logical_and.accumulate(target != -1, axis=-1)
+    check.labels(target, counted, shape[-1])
+    is_label = np.zeros(shape, bool)
+    index = np.nonzero(counted)
+    is_label[(*index[:-1], target[counted])] = True
+    return is_label
 
 
 def scores_and_signs(input, target):

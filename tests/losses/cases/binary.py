@@ -93,7 +93,22 @@ def focal_case(name, args=logits_and_answers, **options):
     )
 
 
+def multilabel_case(name, args=logits, **options):
+    return Case(
+        losses.multilabel_soft_margin_loss,
+        args,
+        lambda x, t, weight=1.0: naive_bce_with_logits(x, t, weight).mean(axis=-1),
+        wrt=(0, 1),
+        kwargs=options,
+        torch=in_torch("multilabel_soft_margin_loss", **options),
+        torch_wrt=(0, 1),
+        name=name,
+    )
+
+
 CASES = [
+    multilabel_case(""),
+    multilabel_case("weight", weight=OF_COLUMN),
     bce_case(""),
     bce_case("one-number", lambda rng: (np.array(0.3), np.array(0.8))),
     bce_case("weight", weight=WEIGHT),

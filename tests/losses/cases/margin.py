@@ -54,7 +54,48 @@ def multi_margin_case(name, args=None, **options):
     )
 
 
+def rows_of_labels(*shape):
+    """Scores, and labels: a part of the classes in random order, then -1 and noise."""
+
+    def args(rng):
+        scores = rng.standard_normal(shape)
+        labels = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
+        rows = labels.reshape(-1, shape[-1])
+        for row in rows:
+            row[rng.integers(1, shape[-1])] = -1
+        return scores, rows.reshape(shape)
+
+    return args
+
+
+def naive_multilabel_margin(x, target):
+    def one(scores, row):
+        right = row[: row.tolist().index(-1)]
+        wrong = [j for j in range(len(scores)) if j not in right]
+        return sum(max(0, 1 - scores[y] + scores[j]) for y in right for j in wrong) / len(scores)
+
+    return one(x, target) if x.ndim == 1 else np.array([one(*pair) for pair in zip(x, target)])
+
+
+def multilabel_margin_in_torch(torch, x, target, reduction):
+    target = torch.as_tensor(target)
+    return torch.nn.functional.multilabel_margin_loss(x, target, reduction=reduction)
+
+
 CASES = [
+    Case(
+        losses.multilabel_margin_loss,
+        rows_of_labels(4, 5),
+        naive_multilabel_margin,
+        torch=multilabel_margin_in_torch,
+    ),
+    Case(
+        losses.multilabel_margin_loss,
+        rows_of_labels(5),
+        naive_multilabel_margin,
+        torch=multilabel_margin_in_torch,
+        name="unbatched",
+    ),
     Case(
         losses.hinge_loss,
         scores_and_signs,
@@ -102,6 +143,14 @@ NO_SCORES, NO_SIGNS = np.zeros((0, 3)), np.zeros((0, 3))
 ROWS = np.array([[1e4, -1e4, 0.0], [1e4, -1e4, 0.0]])
 
 EXTREMES = [
+    Extreme(
+        losses.multilabel_margin_loss,
+        (ROWS, np.array([[0, -1, 1], [1, 2, -1]])),
+        value=(20001 + 10001) / 3,
+    ),
+    Extreme(
+        losses.multilabel_margin_loss, (ROWS, np.full((2, 3), -1)), value=0.0, name="no-labels"
+    ),
     Extreme(losses.hinge_loss, (FAR, np.ones(2)), {}, 10001.0, gradients=(np.array([0.0, -1.0]),)),
     Extreme(losses.hinge_loss, (NO_SCORES, NO_SIGNS), value=0.0, name="empty"),
     Extreme(losses.squared_hinge_loss, (FAR, np.ones(2)), {}, 10001.0**2),

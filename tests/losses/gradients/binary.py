@@ -29,6 +29,13 @@ def focal(x, t, alpha, gamma):
 
 GRADIENTS = [
     Stated(
+        losses.multilabel_soft_margin_loss,
+        "w (p - t) / (C N)",
+        lambda x, t, weight: weight * (sigmoid(x) - t) / x.size,
+        logits,
+        kwargs={"weight": np.array([0.5, 2.0, 1.0])},
+    ),
+    Stated(
         losses.binary_cross_entropy,
         "w (p - t) / max(p (1 - p), 1e-12) / N",
         lambda p, t, weight: weight * (p - t) / (p * (1 - p)) / p.size,

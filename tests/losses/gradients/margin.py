@@ -2,7 +2,7 @@
 
 import numpy as np
 from cases.classification import logits
-from cases.margin import scores_and_signs
+from cases.margin import rows_of_labels, scores_and_signs
 
 from microloss import losses
 from microloss.functional import sigmoid
@@ -29,7 +29,26 @@ def strongest(x, target):
     return slope / len(x)
 
 
+def pairs_within(x, target):
+    slope = np.zeros(x.shape)
+    for n, row in enumerate(target):
+        right = row[: row.tolist().index(-1)]
+        for y in right:
+            for j in set(range(x.shape[1])) - set(right):
+                active = 1 - x[n, y] + x[n, j] > 0
+                slope[n, j] += active
+                slope[n, y] -= active
+    return slope / x.size
+
+
 GRADIENTS = [
+    Stated(
+        losses.multilabel_margin_loss,
+        "1 / (C N) for a class j from each label it comes within 1 of, -1 / (C N) for a label "
+        "from each class within 1 of it (0 exactly on the margin)",
+        pairs_within,
+        rows_of_labels(4, 5),
+    ),
     Stated(
         losses.hinge_loss,
         "-target / N where target input < 1, else 0",
