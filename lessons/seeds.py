@@ -23,7 +23,9 @@ def parse(text: str) -> list[int]:
     seeds = []
     for part in text.split(","):
         if not re.fullmatch(r"\d+(-\d+)?", part):
-            raise argparse.ArgumentTypeError(f"{text!r} are no seeds; write 0-29 or 1,5,8-10")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} does not name seeds; write 0-29 or 1,5,8-10"
+            )
         first, _, last = part.partition("-")
         seeds += range(int(first), int(last or first) + 1)
     if not seeds:

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from microloss.pytorch_names import markdown
+
 PARTS = {
     "The machine": range(1, 6),
     "Regression": range(6, 10),
@@ -65,6 +67,15 @@ PATHS = """\
   masks), and 31 for one of your own.
 """
 
+NAMES = """\
+## Coming from PyTorch, or going there
+
+Names that mean the same in both are not listed. An unknown name raises an error with the same hint.
+**One difference is silent: `var` and `std` divide by n here, as in NumPy, and by n - 1 in PyTorch
+(`ddof=1` gives PyTorch's numbers).**
+
+"""
+
 FOOT = """\
 <!-- made by `python -m lessons --syllabus`; a test compares it with the lessons -->
 """
@@ -109,4 +120,4 @@ def syllabus(lessons) -> str:
             ]
         for sheet in chosen[0].path.parent.glob(f"exercises/{part:02}_*.py"):
             lines += [f"Exercises: [{sheet.name}](exercises/{sheet.name}), {functions(sheet)}.", ""]
-    return "\n".join([*lines, FOOT])
+    return "\n".join([*lines, NAMES + markdown() + "\n", FOOT])

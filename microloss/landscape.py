@@ -256,7 +256,7 @@ def find_critical_point(
     """Move the parameters to a nearby critical point of any kind; return the gradient's norm.
 
     Minimises |g|^2 / 2, whose gradient is H g, by damped Newton steps -(H^2 + m)^-1 H g (Levenberg,
-    Marquardt): the minima, maxima and saddles of the loss are all minima of |g|^2.  The exact
+    Marquardt): the minima, maxima and saddles of the loss are all minima of |g|^2. The exact
     Hessian is used, so this is for small networks. The parameters stay where the search ends.
 
     >>> w = Tensor([0.5, 0.3], requires_grad=True)

@@ -1,7 +1,7 @@
 """A table of example calls for every function that the engine differentiates, and the check of one.
 
-A row is an expression in a, b, c and the shapes of these.  It is evaluated on plain arrays, which
-is the reference, and on Tensors.  `check` compares first and second derivatives with finite
+A row is an expression in a, b, c and the shapes of these. It is evaluated on plain arrays, which
+is the reference, and on Tensors. `check` compares first and second derivatives with finite
 differences of the plain NumPy function in every element; nothing of the engine makes the reference.
 """
 

@@ -1,6 +1,6 @@
-"""Random expression graphs, built twice: here and in PyTorch.  Both derivatives must agree.
+"""Random expression graphs, built twice: here and in PyTorch. Both derivatives must agree.
 
-Where PyTorch is installed, many graphs are compared live.  Ten are kept with PyTorch's results in
+Where PyTorch is installed, many graphs are compared live. Ten are kept with PyTorch's results in
 data/torch_graphs.json, and compared everywhere; `python tests/test_against_torch.py` makes that
 file anew.
 """

@@ -58,3 +58,21 @@ def test_what_a_student_is_told():
     marks = mark(whole(find(2)), source, "answers.py", quiet=True)
     (told,) = (line_of(m) for m in marks if m.name == "huber_gradient")
     assert f"```text\n{told}\n```" in README
+
+
+def test_the_idea_stands_in_the_code_as_it_is_told():
+    rules, walk = re.findall(r"```text\n(    .*?)```", README, flags=re.DOTALL)[:2]
+    source = (ROOT / "microloss" / "engine" / "rules.py").read_text(encoding="utf-8")
+    assert len(rules.splitlines()) == 6
+    assert all(f"\n{rule}\n" in source for rule in rules.splitlines())
+    assert walk in (ROOT / "microloss" / "engine" / "grad.py").read_text(encoding="utf-8")
+
+
+def test_the_house_names_every_file_of_the_library():
+    house = README[README.index("## The house") : README.index("## How to add")]
+    here = {path.name for path in (ROOT / "microloss").glob("*.py")} - {
+        "__init__.py",
+        "__main__.py",
+    }
+    here |= {f"{path.parent.name}/" for path in (ROOT / "microloss").glob("*/__init__.py")}
+    assert [name for name in sorted(here) if name not in house] == []

@@ -2,7 +2,7 @@
 
 The surest cause comes first: an exception, an argument changed in place, one of the mistakes that
 the sheet knows (the answers are what that mistake gives), a wrong kind or shape, nan, and then what
-the gradient check knows of wrong numbers.  The hint of the check is the last resort.
+the gradient check knows of wrong numbers. The hint of the check is the last resort.
 """
 
 import inspect
@@ -61,7 +61,7 @@ OF_MESSAGES = {
     "truth value": "an `if` cannot decide for all elements at once: np.where or np.maximum does",
     "could not be broadcast|not aligned|core dimension": "these shapes do not go together: "
     "keepdims=True keeps an axis that is summed over, x[:, None] adds one",
-    "bitwise_xor": "^ is no power in Python: write **",
+    "bitwise_xor": "^ is not the power in Python: write **",
     "derivative rule": "take functions that have one, such as np.mean, np.abs and np.where",
     "'tuple'": "a tuple stands where an array belongs: grad() returns one, take [0] of it",
 }

@@ -1,6 +1,6 @@
 """The process in which a student's file runs, started by `one_file`: it calls, and sends back.
 
-It is given one call at a time and knows neither the checks nor the right answers.  Both ways goes
+It is given one call at a time and knows neither the checks nor the right answers. Both ways goes
 one JSON object a line.
 """
 

@@ -1,7 +1,7 @@
 """What a student's file cannot reach by accident: files, processes, the network, the library.
 
 Python tells an audit hook of every wish to open, list, change or start something, and the hook
-refuses.  It cannot be taken away, but it is Python itself: code that is bent on it can get round.
+refuses. It cannot be taken away, but it is Python itself: code that is bent on it can get round.
 """
 
 import contextlib

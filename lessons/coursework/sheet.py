@@ -1,6 +1,6 @@
 """What a sheet is: functions to write, their right answers, and checks that students do not see.
 
-A sheet is one Python file.  Its docstring opens with the line `Sheet LABEL. Title`.  Each exercise
+A sheet is one Python file. Its docstring opens with the line `Sheet LABEL. Title`. Each exercise
 is a function whose docstring is the task and whose body is the right answer; checks hang on it,
 and mistakes that students are known to make:
 

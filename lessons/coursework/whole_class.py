@@ -42,7 +42,7 @@ def submissions(folder: Path, plan: Plan, besides: tuple[Path, ...] = ()) -> lis
     """
     besides = {path.absolute() for path in besides}
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder of submissions")
+        raise ValueError(f"{folder} is not a folder; pass the folder that holds the submissions")
     found = []
     for entry in sorted(folder.iterdir()):
         if hidden(entry) or entry.absolute() in besides:

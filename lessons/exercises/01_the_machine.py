@@ -17,8 +17,8 @@ import numpy as np
 def mse_slopes(x, y, a, b):
     """The slopes of the mean squared error of the line a x + b: for a, and for b, in this order.
 
-    x and y are arrays of shape (N,), a and b are numbers.  The error is the mean of
-    (a x + b - y)^2.  Return two numbers.
+    x and y are arrays of shape (N,), a and b are numbers. The error is the mean of
+    (a x + b - y)^2. Return two numbers.
 
     Lesson 1. 1 point.
     """
@@ -38,7 +38,7 @@ def tanh_rule(g, y, x):
 def matmul_rule(g, a, b):
     """The rule of the matrix product y = a @ b: the gradient for a, and that for b, in this order.
 
-    a has shape (n, k), b has (k, m), and g, the gradient with respect to y, has (n, m).  Each
+    a has shape (n, k), b has (k, m), and g, the gradient with respect to y, has (n, m). Each
     result has the shape of what it belongs to.
 
     Lesson 2. 2 points.
@@ -50,7 +50,7 @@ def sum_to_shape(g, shape):
     """Undo broadcasting: sum the gradient g back to the shape of an input.
 
     NumPy stretched an input of this shape to g.shape: it put new axes in front, and repeated what
-    was 1 long.  Each element of the input gets the sum of the gradients of its copies.  shape is a
+    was 1 long. Each element of the input gets the sum of the gradients of its copies.  shape is a
     tuple, () for a single number; the result is an array of that shape (or a number, for ()).
 
     Lesson 2. 2 points.
@@ -62,11 +62,11 @@ def backward_walk(parents, root):
     """Walk back through a graph: the derivative of root with respect to each node it is made of.
 
     parents is a dict with a key for every node, a string.  parents["c"] lists what c was made of:
-    [["a", 2.0], ["b", -1.0]] says dc/da = 2 and dc/db = -1; a node made of nothing has [].  The
-    pairs of one parent that is listed twice add up, as for a * a.  The keys are in any order.
+    [["a", 2.0], ["b", -1.0]] says dc/da = 2 and dc/db = -1; a node made of nothing has []. The
+    pairs of one parent that is listed twice add up, as for a * a. The keys are in any order.
 
     Return a dict: node -> d root / d node, for root (1.0) and all that it was made of, directly or
-    not; leave out the others.  Graphs may be deep, 20,000 nodes in a chain, and may have more paths
+    not; leave out the others. Graphs may be deep, 20,000 nodes in a chain, and may have more paths
     than you can follow one by one: the work must grow with the number of pairs only.
 
     Lesson 2. 4 points.
@@ -77,7 +77,7 @@ def backward_walk(parents, root):
 def central_difference(f, x, step):
     """The slope of f along each element of x, by central differences: an array of x's shape.
 
-    f takes an array of x's shape and returns a number.  For each element alone: its value a little
+    f takes an array of x's shape and returns a number. For each element alone: its value a little
     to the right minus its value a little to the left, divided by their distance, where a little is
     `step`.  x is an array of floats of any shape, also (); leave it as it is.
 

@@ -1,14 +1,14 @@
 """Finite differences against backward, and an explanation when they disagree.
 
 f becomes one number s(x) = sum(w f(x)), with random weights w: weights of one would hide whatever
-cancels in a sum.  Each element of x moves to both sides, and the slope of s is compared with what
-backward says.  Three errors limit the comparison:
+cancels in a sum. Each element of x moves to both sides, and the slope of s is compared with what
+backward says. Three errors limit the comparison:
 
-Truncation.  The slope over [-h, h] is wrong by about h^2.  Combined with the slope over [-2h, 2h]
+Truncation. The slope over [-h, h] is wrong by about h^2. Combined with the slope over [-2h, 2h]
 so that these errors cancel (Richardson), it is wrong by about h^4.
-Rounding.  A value v between x and s is rounded by up to eps v, which moves s by eps v ds/dv, and
+Rounding. A value v between x and s is rounded by up to eps v, which moves s by eps v ds/dv, and
 its slope by that over h.  backward knows ds/dv for every v, so this is computed, not guessed.
-Kinks and edges.  Where f bends within 2h of x, or ends, h is too long.  So an element that
+Kinks and edges. Where f bends within 2h of x, or ends, h is too long. So an element that
 disagrees is tried with steps that are 16 times shorter each, until two of them give one slope.
 """
 
@@ -61,12 +61,12 @@ def gradcheck(
     eps : the longest step, times max(1, |x|).
     seed : of the random weights that make one number of f's output.
 
-    Returns True; without raise_exception, False for a wrong gradient.  Raises GradientError, with
+    Returns True; without raise_exception, False for a wrong gradient. Raises GradientError, with
     an explanation; TypeError and ValueError for inputs that allow no check, such as float32: its
     rounding error of 6e-8 over a step of 1e-3 leaves too few digits to judge a rule by.
 
     A gradient that drowns in the rounding of f, such as that of sigmoid at 40, is beyond any
-    differences, and passes.  Choose points where f still moves.
+    differences, and passes. Choose points where f still moves.
 
     >>> gradcheck(lambda x, w: np.tanh(x @ w), [np.ones((4, 3)), np.eye(3, 2)], order=2)
     True
@@ -178,14 +178,14 @@ def taylor_check(
 
     Formula: with s = sum(w f) for random weights w, and a random direction v, the rows are
     |s(x + h v) - s(x)|, the same less h g.v, and for order 2 that less h^2/2 v.Hv: they shrink like
-    h, h^2 and h^3.  A wrong gradient g leaves the second row at h.
+    h, h^2 and h^3. A wrong gradient g leaves the second row at h.
 
     A slope is fitted, on logarithmic axes, to the last four remainders above rounding; it is inf
-    where there are not two.  More than expected is no mistake: the next term may happen to be 0.
+    where there are not two. More than expected is not a mistake: the next term may happen to be 0.
 
     steps : from the longest to the shortest.
 
-    Raises GradientError when the last slope is below order + 1 - tolerance (without
+    Raises: GradientError when the last slope is below order + 1 - tolerance (without
     raise_exception, look at `slopes`); TypeError and ValueError as gradcheck does.
 
     >>> taylor = taylor_check(lambda x: x * np.exp(x), np.array([0.3, -0.5]), order=2)

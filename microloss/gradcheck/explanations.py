@@ -1,7 +1,7 @@
 """Why a gradient is wrong: backward against finite differences, and the likely cause.
 
 Each diagnosis is one test on the two gradients, and on whatever else is known; the surer ones come
-first.  A new one is a function that returns a clause or None, and a place in DIAGNOSES.
+first. A new one is a function that returns a clause or None, and a place in DIAGNOSES.
 """
 
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def unknown(d):
     return f"No known pattern: backward / numeric is {span}."
 
 
-# Each diagnosis makes one test, and returns a clause or None.  The surer ones come first.
+# Each diagnosis makes one test, and returns a clause or None. The surer ones come first.
 
 
 def not_finite(d):

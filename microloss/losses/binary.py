@@ -35,7 +35,7 @@ def binary_cross_entropy(input, target, *, weight=None, reduction: str = "mean")
 
     Outliers: sensitive: a confident mistake costs up to 100 nats.
 
-    Shapes: input and target of one shape, probabilities; weight broadcasts to it.  Units: nats.
+    Shapes: input and target of one shape, probabilities; weight broadcasts to it. Units: nats.
 
     Raises: ValueError for probabilities outside of [0, 1], unequal shapes, or an empty mean.
 
@@ -76,7 +76,7 @@ def binary_cross_entropy_with_logits(
     Outliers: sensitive: a confident mistake costs its logit, so a wrong label keeps pulling.
 
     Shapes: input (logits) and target (in [0, 1]) of one shape; weight and pos_weight broadcast to
-    it.  Units: nats.
+    it. Units: nats.
 
     Raises: ValueError for targets outside of [0, 1], unequal shapes, or an empty mean.
 
@@ -160,7 +160,7 @@ def sigmoid_focal_loss(
 
     Outliers: very sensitive: it concentrates on mistakes, wrong labels among them.
 
-    Shapes: input (logits) and target (in [0, 1]) of one shape.  Units: nats.
+    Shapes: input (logits) and target (in [0, 1]) of one shape. Units: nats.
 
     Raises: ValueError for targets outside of [0, 1], alpha outside of [0, 1], a negative gamma,
     unequal shapes, or an empty mean.
@@ -209,7 +209,7 @@ def bernoulli_nll_of_logits(x, t):
 
 
 # A composition of logarithms has a gradient of 0 or of infinity where they are cut off, at p = 0 or
-# 1.  The rules below are PyTorch's instead, which lead back from there.
+# 1. The rules below are PyTorch's instead, which lead back from there.
 
 
 @primitive(lambda g, y, p: g / bernoulli_variance(p))

@@ -25,7 +25,7 @@ def cross_entropy(
     """Cross-entropy of a softmax: how surprised the model is by the true class, in nats.
 
     Formula: -log softmax(input)[target] = log(sum(e^input)) - input[target]; for probabilities as
-    target, -sum_c target_c log softmax(input)_c.  With weight, each class c counts w_c times, and
+    target, -sum_c target_c log softmax(input)_c. With weight, each class c counts w_c times, and
     the mean over class indices divides by the sum of the weights of the targets that count (over
     probabilities, by their number).  label_smoothing e mixes the target with the uniform
     distribution: (1 - e) target + e / C.
@@ -34,7 +34,7 @@ def cross_entropy(
 
     Problem: multi-class classification.
 
-    Use: the default for one class out of several.  Pass logits, not probabilities.
+    Use: the default for one class out of several. Pass logits, not probabilities.
 
     Meaning: the negative log-likelihood of a categorical distribution; it equals
     KL(target || prediction) plus the entropy of the target.
@@ -42,8 +42,8 @@ def cross_entropy(
     Outliers: sensitive: a confident mistake costs its logit margin, so a wrong label keeps pulling.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without
-    that axis, or probabilities of input's shape.  A logit of -inf rules a class out: it costs
-    nothing where the target gives it no probability.  Units: nats.
+    that axis, or probabilities of input's shape. A logit of -inf rules a class out: it costs
+    nothing where the target gives it no probability. Units: nats.
 
     Raises: ValueError for labels outside of 0..C-1 other than ignore_index, for probabilities
     outside of [0, 1], for shapes that do not fit, and when no target counts under "mean";
@@ -126,7 +126,7 @@ def nll_loss(
 
     Problem: multi-class classification.
 
-    Use: after a log_softmax, or any other model of log-probabilities.  From logits, cross_entropy
+    Use: after a log_softmax, or any other model of log-probabilities. From logits, cross_entropy
     does both in one.
 
     Meaning: the negative log-likelihood of a categorical distribution, provided that input is
@@ -135,7 +135,7 @@ def nll_loss(
     Outliers: sensitive: unbounded, as a probability of 0 for what happened costs infinitely much.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
-    axis.  Units: nats.
+    axis. Units: nats.
 
     Raises: ValueError for labels outside of 0..C-1 other than ignore_index, for shapes that do not
     fit, and when no target counts under "mean"; TypeError for targets that are not integers.
@@ -180,7 +180,7 @@ def focal_loss(
     Outliers: very sensitive: it concentrates on mistakes, wrong labels among them.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
-    axis; alpha (C,).  Units: nats.
+    axis; alpha (C,). Units: nats.
 
     Raises: ValueError for a negative gamma, labels outside of 0..C-1 other than ignore_index,
     shapes that do not fit, and when no target counts under "mean"; TypeError for targets that are
@@ -226,7 +226,7 @@ def generalized_cross_entropy(
 
     Problem: multi-class classification.
 
-    Use: when some labels are wrong.  A larger q ignores them better and learns more slowly.
+    Use: when some labels are wrong. A larger q ignores them better and learns more slowly.
 
     Meaning: the Box-Cox transform of the likelihood; q = 1 is half the sum, over the classes of an
     example, of absolute errors between the probabilities and the one-hot target.
@@ -234,7 +234,7 @@ def generalized_cross_entropy(
     Outliers: bounded: an example costs at most 1 / q, and a wrong label stops pulling.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
-    axis.  Units: none (nats at q = 0).
+    axis. Units: none (nats at q = 0).
 
     Raises: ValueError for q outside of [0, 1], labels outside of 0..C-1 other than ignore_index,
     shapes that do not fit, and when no target counts under "mean"; TypeError for targets that are
@@ -330,7 +330,7 @@ def picked_nll(log_p, weight, at, counted, axis):
 
 
 # ---- the most frequent case, fused ---------------------------------------------------------------
-# Softmax and its derivative share their exponentials.  Computing both at once makes a training step
+# Softmax and its derivative share their exponentials. Computing both at once makes a training step
 # of a small network a tenth faster; picked_nll(log_softmax(x)) is what the tests hold it against.
 
 

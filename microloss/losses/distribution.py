@@ -20,10 +20,10 @@ def kl_div(input, target, *, log_target: bool = False, reduction: str = "mean") 
 
     Formula: target (log(target) - input), elementwise; with log_target e^target (target - input).
     Summed over a distribution it is KL(target || e^input), the book's
-    kl_divergence(target, np.exp(input)).  "mean" divides by the number of elements, so it is not
+    kl_divergence(target, np.exp(input)). "mean" divides by the number of elements, so it is not
     the mean divergence; "batchmean" divides by the length of the first axis, and is.
 
-    Gradient: -target / N; with log_target -e^target / N.  Where the target's probability is 0 all
+    Gradient: -target / N; with log_target -e^target / N. Where the target's probability is 0 all
     gradients are 0, that of the target too.
 
     Problem: distributions as targets.
@@ -36,7 +36,7 @@ def kl_div(input, target, *, log_target: bool = False, reduction: str = "mean") 
 
     Outliers: sensitive: ruling out what the target holds possible costs infinitely much.
 
-    Shapes: input and target of one shape; nothing is normalised.  Units: nats.
+    Shapes: input and target of one shape; nothing is normalised. Units: nats.
 
     Raises: ValueError for unequal shapes, probabilities outside of [0, 1], log-probabilities
     above 0, an unknown reduction, or an empty mean; TypeError for what is not a real number.
@@ -86,7 +86,7 @@ def kl_divergence(p, q, *, reduction: str = "mean") -> Tensor:
     Use: p is the truth and q the model, which must cover every place where p is possible.
 
     Meaning: the nats wasted by coding samples of p with the code of q; at least 0, and 0 only for
-    p = q.  It is not symmetric: D(model || truth) makes a model seek one mode of the truth and
+    p = q. It is not symmetric: D(model || truth) makes a model seek one mode of the truth and
     leave the others.
 
     Outliers: sensitive: infinite where q is 0 and p is not.
@@ -118,7 +118,7 @@ def js_divergence(p, q, *, reduction: str = "mean") -> Tensor:
     Formula: D(p || m) / 2 + D(q || m) / 2 with m = (p + q) / 2 and D the Kullback-Leibler
     divergence over the last axis, then reduced over the others.
 
-    Gradient: log(p / m) / 2 / N for p, likewise for q.  Where p is 0 the true one is infinite; the
+    Gradient: log(p / m) / 2 / N for p, likewise for q. Where p is 0 the true one is infinite; the
     term D(p || m) then gives none.
 
     Problem: distributions as targets.
@@ -132,7 +132,7 @@ def js_divergence(p, q, *, reduction: str = "mean") -> Tensor:
     where moving them closer changes nothing.
 
     Shapes: p and q of one shape (..., K), probabilities on the last axis; that they sum to 1 is not
-    checked.  Units: nats.
+    checked. Units: nats.
 
     Raises: ValueError for unequal shapes, probabilities outside of [0, 1], an unknown reduction,
     or an empty mean; TypeError for what is not a real number.
@@ -203,7 +203,7 @@ def gaussian_kl(mu, logvar, *, reduction: str = "mean") -> Tensor:
 
     Outliers: very sensitive: square in mu, exponential in logvar (inf where e^logvar overflows).
 
-    Shapes: mu and logvar of one shape (..., D), one Gaussian for each row.  Units: nats.
+    Shapes: mu and logvar of one shape (..., D), one Gaussian for each row. Units: nats.
 
     Raises: ValueError for unequal shapes, an unknown reduction, or an empty mean; TypeError for
     what is not a real number.
@@ -240,10 +240,10 @@ def distillation_loss(
 
     Problem: multi-class classification.
 
-    Use: to compress a network, or to learn from one where labels are few.  A higher temperature
+    Use: to compress a network, or to learn from one where labels are few. A higher temperature
     shows more of the order among the classes that the teacher holds unlikely.
 
-    Meaning: the nats wasted by coding the teacher's softened beliefs with the student's.  T^2 keeps
+    Meaning: the nats wasted by coding the teacher's softened beliefs with the student's. T^2 keeps
     the gradient's size when T changes: for large T the first term's tends to
     alpha (student - teacher) / (N C), for logits that are centred.
 
@@ -251,8 +251,8 @@ def distillation_loss(
     learned with the rest.
 
     Shapes: student_logits and teacher_logits (C,), (N, C) or (N, C, d1, ...), classes on axis 1;
-    target as for cross_entropy.  A logit of -inf rules a class out; what the teacher rules out
-    costs nothing where the student does so too.  Units: nats.
+    target as for cross_entropy. A logit of -inf rules a class out; what the teacher rules out
+    costs nothing where the student does so too. Units: nats.
 
     Raises: ValueError for unequal shapes, temperature that is not positive, alpha outside of
     [0, 1], labels out of range, an unknown reduction, or an empty mean; TypeError for what is not a
@@ -298,7 +298,7 @@ def wasserstein_distance_1d(x, y) -> Tensor:
 
     Outliers: sensitive: in proportion to their distance and to their share of the sample.
 
-    Shapes: x (N,) and y (M,); the result is one number.  Units: those of the samples.
+    Shapes: x (N,) and y (M,); the result is one number. Units: those of the samples.
 
     Raises: ValueError for arrays that have no elements or are not one-dimensional; TypeError for
     what is not a real number.
@@ -318,7 +318,7 @@ def wasserstein_distance_1d(x, y) -> Tensor:
                 f"{name} has shape {sample.shape}; a sample is one-dimensional and not empty"
                 + (f": did you mean {name}.reshape(-1)?" if sample.size else "")
             )
-    # Between two neighbouring levels u = i / N or j / M both quantile functions are constant.  In
+    # Between two neighbouring levels u = i / N or j / M both quantile functions are constant. In
     # units of 1 / (N M) these levels are whole numbers; one that occurs twice gets no share.
     n, m = x.size, y.size
     levels = np.sort(np.concatenate([m * np.arange(n), n * np.arange(m)]), kind="stable")

@@ -31,7 +31,7 @@ def hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
     Outliers: moderate: grows linearly, but a wrong label on the far side pulls for ever.
 
-    Shapes: input (scores) and target (-1/+1) of one shape.  Units: the scores'.
+    Shapes: input (scores) and target (-1/+1) of one shape. Units: the scores'.
 
     Raises: ValueError for labels other than -1 and +1, unequal shapes, or an empty mean.
 
@@ -60,7 +60,7 @@ def squared_hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
     Outliers: very sensitive: a wrong label on the far side weighs by its squared distance.
 
-    Shapes: input (scores) and target (-1/+1) of one shape.  Units: the scores', squared.
+    Shapes: input (scores) and target (-1/+1) of one shape. Units: the scores', squared.
 
     Raises: ValueError for labels other than -1 and +1, unequal shapes, or an empty mean.
 
@@ -89,7 +89,7 @@ def soft_margin_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
     Outliers: sensitive: a wrong label costs its score, so it keeps pulling.
 
-    Shapes: input (logits) and target (-1/+1) of one shape.  Units: nats.
+    Shapes: input (logits) and target (-1/+1) of one shape. Units: nats.
 
     Raises: ValueError for labels other than -1 and +1, unequal shapes, or an empty mean.
 
@@ -107,7 +107,7 @@ def soft_margin_loss(input, target, *, reduction: str = "mean") -> Tensor:
 def multi_margin_loss(
     input, target, *, p: int = 1, margin: float = 1.0, weight=None, reduction: str = "mean"
 ) -> Tensor:
-    """Multi-class margin loss: the true class shall lead each other class by a margin.
+    """Multi-class margin loss: the true class should lead each other class by a margin.
 
     Formula: w_y / C * sum over j != y of max(0, margin - input_y + input_j)^p, with the target y
     and C classes; the mean is over the examples, whatever the weights.
@@ -124,7 +124,7 @@ def multi_margin_loss(
     Outliers: moderate: linear for p = 1; very sensitive for p = 2.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
-    axis; weight (C,).  Units: the scores', to the power p.
+    axis; weight (C,). Units: the scores', to the power p.
 
     Raises: ValueError for p other than 1 and 2, a negative margin, labels outside of 0..C-1, shapes
     that do not fit, or an empty mean; TypeError for targets that are not integers.
@@ -148,7 +148,7 @@ def multi_margin_loss(
 
 @loss
 def multiclass_hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
-    """Multi-class hinge loss: the true class shall lead the strongest other class by 1.
+    """Multi-class hinge loss: the true class should lead the strongest other class by 1.
 
     Formula: max over j of (input_j + [j != y]) - input_y, with the target y.
 
@@ -157,14 +157,14 @@ def multiclass_hinge_loss(input, target, *, reduction: str = "mean") -> Tensor:
 
     Problem: multi-class classification.
 
-    Use: as multi_margin_loss, when only the strongest rival shall pull.
+    Use: as multi_margin_loss, when only the strongest rival should pull.
 
     Meaning: the multi-class support vector machine with one slack for each example.
 
     Outliers: moderate: grows linearly with the rival's lead.
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...), classes on axis 1; target integers without that
-    axis.  Units: the scores'.
+    axis. Units: the scores'.
 
     Raises: ValueError for labels outside of 0..C-1, shapes that do not fit, or an empty mean;
     TypeError for targets that are not integers.

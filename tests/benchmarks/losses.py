@@ -2,8 +2,8 @@
 
     python tests/benchmarks/losses.py [--rounds N] [--only NAME]
 
-At 64 x 10 elements, at 100,000 elements, and CTC at two sizes.  Both sides get the same arguments,
-and their values must agree before anything is timed.  Needs the extra `bench`.
+At 64 x 10 elements, at 100,000 elements, and CTC at two sizes. Both sides get the same arguments,
+and their values must agree before anything is timed. Needs the extra `bench`.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/optimisation.py [--rounds N]
 
-Both sides start from the same weights and must agree before anything is timed.  Needs the extra
+Both sides start from the same weights and must agree before anything is timed. Needs the extra
 `bench`.
 """
 

@@ -1,6 +1,6 @@
 """What the files sheet_NN.py here are made of: right answers, and mistakes planted on purpose.
 
-Right answers are plain functions, written with what students may import.  A mistake is either a
+Right answers are plain functions, written with what students may import. A mistake is either a
 right answer with a slip of the pen in it, or a function that stands in for it; and it comes with
 words that its feedback must hold.
 """

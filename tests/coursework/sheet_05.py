@@ -40,7 +40,7 @@ triplet_without_floor = slip(
 )
 triplet_the_wrong_way_round = slip(
     triplet_margin_loss,
-    "the positive shall be nearer",
+    "the positive should be nearer",
     ("to_positive - to_negative", "to_negative - to_positive"),
 )
 triplets_summed = slip(triplet_margin_loss, "a sum taken for a mean", ("np.mean", "np.sum"))

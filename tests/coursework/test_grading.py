@@ -313,7 +313,7 @@ def test_the_file_of_the_sheet_is_chosen_among_several(tmp_path):
 
 
 def test_folder_must_hold_submissions(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         submissions(tmp_path / "none", PLAN)
     with pytest.raises(ValueError, match=r"holds no \.py files"):
         submissions(tmp_path, PLAN)

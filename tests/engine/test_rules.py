@@ -19,7 +19,7 @@ def module(fn):
     return getattr(fn, "__module__", "numpy")  # some NumPys do not tell it of ufuncs
 
 
-# Taken now: doctests add primitives later.  Those of the losses are checked with the losses.
+# Taken now: doctests add primitives later. Those of the losses are checked with the losses.
 ENGINE = {
     fn: found
     for fn, found in RULES.items()

@@ -51,4 +51,4 @@ if __name__ == "__main__":
     update_table()
     print("table: ", PAGE.relative_to(ROOT))
     update_atlas()
-    print("atlas:  figures/atlas.png and one figure for each loss")
+    print("atlas: figures/atlas.png and one figure for each loss")

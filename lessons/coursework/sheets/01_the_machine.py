@@ -19,8 +19,8 @@ from microloss.functional import logsumexp
 def mse_slopes(x, y, a, b):
     """The slopes of the mean squared error of the line a x + b: for a, and for b, in this order.
 
-    x and y are arrays of shape (N,), a and b are numbers.  The error is the mean of
-    (a x + b - y)^2.  Return two numbers.
+    x and y are arrays of shape (N,), a and b are numbers. The error is the mean of
+    (a x + b - y)^2. Return two numbers.
     """
     error = a * x + b - y
     return 2 * np.mean(error * x), 2 * np.mean(error)
@@ -116,7 +116,7 @@ def rule_of_the_sigmoid(g, y, x):
 def matmul_rule(g, a, b):
     """The rule of the matrix product y = a @ b: the gradient for a, and that for b, in this order.
 
-    a has shape (n, k), b has (k, m), and g, the gradient with respect to y, has (n, m).  Each
+    a has shape (n, k), b has (k, m), and g, the gradient with respect to y, has (n, m). Each
     result has the shape of what it belongs to.
     """
     return tuple(rule(g, a @ b, a, b) for rule in RULES[np.matmul])
@@ -160,7 +160,7 @@ def sum_to_shape(g, shape):
     """Undo broadcasting: sum the gradient g back to the shape of an input.
 
     NumPy stretched an input of this shape to g.shape: it put new axes in front, and repeated what
-    was 1 long.  Each element of the input gets the sum of the gradients of its copies.  shape is a
+    was 1 long. Each element of the input gets the sum of the gradients of its copies.  shape is a
     tuple, () for a single number; the result is an array of that shape (or a number, for ()).
     """
     return unbroadcast(g, shape)
@@ -240,11 +240,11 @@ def backward_walk(parents, root):
     """Walk back through a graph: the derivative of root with respect to each node it is made of.
 
     parents is a dict with a key for every node, a string.  parents["c"] lists what c was made of:
-    [["a", 2.0], ["b", -1.0]] says dc/da = 2 and dc/db = -1; a node made of nothing has [].  The
-    pairs of one parent that is listed twice add up, as for a * a.  The keys are in any order.
+    [["a", 2.0], ["b", -1.0]] says dc/da = 2 and dc/db = -1; a node made of nothing has []. The
+    pairs of one parent that is listed twice add up, as for a * a. The keys are in any order.
 
     Return a dict: node -> d root / d node, for root (1.0) and all that it was made of, directly or
-    not; leave out the others.  Graphs may be deep, 20,000 nodes in a chain, and may have more paths
+    not; leave out the others. Graphs may be deep, 20,000 nodes in a chain, and may have more paths
     than you can follow one by one: the work must grow with the number of pairs only.
     """
     values = {}
@@ -338,7 +338,7 @@ def parent_counted_once(parents, root):
 def central_difference(f, x, step):
     """The slope of f along each element of x, by central differences: an array of x's shape.
 
-    f takes an array of x's shape and returns a number.  For each element alone: its value a little
+    f takes an array of x's shape and returns a number. For each element alone: its value a little
     to the right minus its value a little to the left, divided by their distance, where a little is
     `step`.  x is an array of floats of any shape, also (); leave it as it is.
     """

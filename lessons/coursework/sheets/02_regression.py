@@ -20,7 +20,7 @@ def huber_loss(input, target, delta):
     """The mean Huber loss of two arrays of equal shape: one number.
 
     With e = input - target, an element costs e^2 / 2 where |e| <= delta, and
-    delta (|e| - delta / 2) beyond.  Write it with NumPy's functions, so that it takes Tensors too.
+    delta (|e| - delta / 2) beyond. Write it with NumPy's functions, so that it takes Tensors too.
     """
     return losses.huber_loss(input, target, delta=delta)
 
@@ -79,7 +79,7 @@ def huber_gradient(input, target, delta):
     """The gradient of the mean Huber loss with respect to input, by hand, without backward.
 
     The loss is the mean of e^2 / 2 where |e| <= delta, and of delta (|e| - delta / 2) beyond, for
-    e = input - target.  Return an array of input's shape.
+    e = input - target. Return an array of input's shape.
     """
     x = Tensor(input, requires_grad=True)
     return grad(losses.huber_loss(x, target, delta=delta), x)[0]

@@ -43,7 +43,7 @@ def five_steps_down(f, theta, curvature, lr, momentum):
 def momentum_step(theta, velocity, g, lr, momentum):
     """One step of gradient descent with momentum: the new theta and the new velocity.
 
-    theta, velocity and the gradient g are arrays of one shape.  As PyTorch has it, the new velocity
+    theta, velocity and the gradient g are arrays of one shape. As PyTorch has it, the new velocity
     is momentum * velocity + g, and theta moves by -lr times the new velocity.
 
     Return (theta, velocity), both new: the arrays that come in stay as they are.
@@ -127,9 +127,9 @@ def adam_step(theta, m, v, g, t, lr, beta1, beta2, eps):
     """Step number t of Adam, t = 1, 2, ...: the new theta, m and v.
 
     theta, m, v and the gradient g are arrays of one shape.  m and v are running averages, of g and
-    of g^2: the old one gets the weight beta1 (of v: beta2), what is new gets the rest.  They begin
+    of g^2: the old one gets the weight beta1 (of v: beta2), what is new gets the rest. They begin
     at 0 and so are too small at first: to correct them, the step divides m by 1 - beta1^t and v by
-    1 - beta2^t.  It moves theta by -lr m / (sqrt(v) + eps), m and v corrected.
+    1 - beta2^t. It moves theta by -lr m / (sqrt(v) + eps), m and v corrected.
 
     Return (theta, m, v), all new: the arrays that come in stay as they are.  m and v are returned
     without the correction.
@@ -259,7 +259,7 @@ def at_every_step(f, peak, warmup, total):
 def warmup_cosine(t, peak, warmup, total):
     """The learning rate of step t, for t = 0, 1, ..., total: a warm-up, then a cosine.
 
-    It rises in a straight line from 0 at t = 0 to peak at t = warmup.  From there it falls to 0 at
+    It rises in a straight line from 0 at t = 0 to peak at t = warmup. From there it falls to 0 at
     t = total: it is peak times (1 + cos(pi share)) / 2, where share goes evenly from 0 at
     t = warmup to 1 at t = total.
 
@@ -346,7 +346,7 @@ SIGNS = "neither the diagonal nor the determinant tells: count the signs of the 
 def critical_point(hessian):
     """What kind of point it is where the gradient is 0, by the Hessian there: (kind, index).
 
-    hessian is a symmetric matrix.  An eigenvalue counts as 0 if its absolute value is at most 1e-6
+    hessian is a symmetric matrix. An eigenvalue counts as 0 if its absolute value is at most 1e-6
     times the largest absolute value among them.  kind is
 
     "saddle" if there are positive and negative ones, whether or not others are 0;
@@ -433,7 +433,7 @@ def proximal_l1(theta, lr, strength):
     """The proximal step of the penalty strength * sum(|theta|), after a gradient step of size lr.
 
     Each element moves towards 0 by lr * strength, and stops there: those that are no larger than
-    that become exactly 0.  It is called soft thresholding.
+    that become exactly 0. It is called soft thresholding.
 
     theta is an array of any shape; return a new one of the same shape.
     """
@@ -497,9 +497,9 @@ def early_stopping(val, patience):
     """Which epoch's parameters to keep, and when to stop: the pair (best, last) of epochs.
 
     val holds the validation loss after each epoch of a training that nobody stopped; epochs count
-    from 0.  An epoch is an improvement if its loss is strictly below the lowest so far: epoch 0
-    always is, and nan never.  Training stops after the epoch that is number `patience` in a row
-    without an improvement.  `last` is that epoch, or the last of the curve if training never stops.
+    from 0. An epoch is an improvement if its loss is strictly below the lowest so far: epoch 0
+    always is, and nan never. Training stops after the epoch that is number `patience` in a row
+    without an improvement. `last` is that epoch, or the last of the curve if training never stops.
     `best` is the latest improvement up to `last`: nobody has seen what comes after.
 
     patience is 1 or more; val[0] is a number, not nan.

@@ -17,8 +17,8 @@ from microloss.losses.metric_learning import semi_hard_triplets as library_tripl
 def semi_hard_triplets(embeddings, labels, margin):
     """The triplets whose negative is farther than the positive, but by no more than the margin.
 
-    embeddings of shape (N, D) are points, labels of shape (N,) their classes.  In a triplet (a, p,
-    n) of indices, p is another point of a's class, and n a point of another class.  Return those
+    embeddings of shape (N, D) are points, labels of shape (N,) their classes. In a triplet (a, p,
+    n) of indices, p is another point of a's class, and n a point of another class. Return those
     with 0 < |a - n| - |a - p| <= margin, for Euclidean distances, as an array of integers of shape
     (K, 3), ordered by a, then p, then n (as np.argwhere does); of shape (0, 3) if there are none.
     """
@@ -101,7 +101,7 @@ def triplet_margin_loss(anchor, positive, negative, margin):
     """The mean triplet loss of three arrays of shape (N, D): one number.
 
     A triplet costs max(0, |anchor - positive| - |anchor - negative| + margin), for Euclidean
-    distances over the D coordinates.  Use NumPy's functions, so that it takes Tensors too.
+    distances over the D coordinates. Use NumPy's functions, so that it takes Tensors too.
     """
     return losses.triplet_margin_loss(anchor, positive, negative, margin=margin, eps=0)
 
@@ -136,7 +136,7 @@ def squared_distances(anchor, positive, negative, margin):
     return np.mean(np.maximum(0, to_positive - to_negative + margin))
 
 
-@triplet_margin_loss.mistake("positive and negative are exchanged: the positive shall be nearer")
+@triplet_margin_loss.mistake("positive and negative are exchanged: the positive should be nearer")
 def exchanged(anchor, positive, negative, margin):
     return losses.triplet_margin_loss(anchor, negative, positive, margin=margin, eps=0)
 
@@ -153,12 +153,12 @@ def margin_subtracted(anchor, positive, negative, margin):
 
 @exercise(lesson=22, points=2)
 def info_nce_loss(query, positive, temperature):
-    """InfoNCE: each query shall recognise its own positive among all, by cosine similarity.
+    """InfoNCE: each query should recognise its own positive among all, by cosine similarity.
 
-    query and positive are of shape (N, D); row i of one belongs to row i of the other.  The score
-    s[i, j] of query i for row j is their cosine similarity over the temperature.  Return the mean
+    query and positive are of shape (N, D); row i of one belongs to row i of the other. The score
+    s[i, j] of query i for row j is their cosine similarity over the temperature. Return the mean
     over i of log(sum over j of exp(s[i, j])) - s[i, i], which must not overflow where the
-    temperature is low.  Use NumPy's functions, so that it takes Tensors too.
+    temperature is low. Use NumPy's functions, so that it takes Tensors too.
     """
     return losses.info_nce_loss(query, positive, temperature=temperature)
 
@@ -241,12 +241,12 @@ def ctc_loss(log_probs, target):
     """CTC of one sequence: -log of the probability that its frames spell the target.
 
     log_probs of shape (T, C) holds the log-probabilities of C classes at each of T frames; class 0
-    is the blank.  target is a list of at least one label from 1 to C - 1.  A path, one class for
+    is the blank.  target is a list of at least one label from 1 to C - 1. A path, one class for
     each frame, spells what is left when repeats are merged and then blanks removed; its
-    log-probability is the sum over the frames.  Sum over all paths that spell the target by the
+    log-probability is the sum over the frames. Sum over all paths that spell the target by the
     forward recursion, in logarithms (np.logaddexp), over the states blank, label, blank, label,
     ..., blank: a state is reached from itself, from the one before, and, skipping a blank, from the
-    one before that, unless its label would repeat.  Infinite when there is no such path.
+    one before that, unless its label would repeat. Infinite when there is no such path.
     """
     frames = len(log_probs)
     return losses.ctc_loss(log_probs, list(target), frames, len(target), reduction="sum")
@@ -371,7 +371,7 @@ def dice_loss(input, target, eps):
 
     1 - (2 I + eps) / (P + T + eps), with I the sum of input * target, P that of input, T that of
     target, all over the whole arrays, which have one shape.  eps makes it 0, not nan, where both
-    masks are empty.  Use NumPy's functions, so that it takes Tensors too.
+    masks are empty. Use NumPy's functions, so that it takes Tensors too.
     """
     return losses.dice_loss(input, target, eps=eps)
 

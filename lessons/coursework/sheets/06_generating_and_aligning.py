@@ -22,7 +22,7 @@ def gaussian_kl(mu, logvar):
 
     mu and logvar are of shape (N, D): N samples, D numbers of the code, independent of each other.
     One number of the code costs (mu^2 + exp(logvar) - 1 - logvar) / 2; a sample costs the sum over
-    its D numbers.  Return the mean over the samples.  Use NumPy's functions, so that it takes
+    its D numbers. Return the mean over the samples. Use NumPy's functions, so that it takes
     Tensors too.
     """
     return losses.gaussian_kl(mu, logvar)
@@ -70,11 +70,11 @@ def wrong_axis(mu, logvar):
 def gradient_penalty(critic, real, fake, mix):
     """The gradient penalty of WGAN-GP: the mean of (|slope| - 1)^2 over points between samples.
 
-    real and fake are arrays of shape (N, D), mix of shape (N,).  Point n is
+    real and fake are arrays of shape (N, D), mix of shape (N,). Point n is
     mix[n] real[n] + (1 - mix[n]) fake[n].  critic takes a Tensor of N points and returns a Tensor
     of N scores, each of its own point alone; the slope of a point is the gradient of its score with
     respect to the point, and |slope| is the root of the sum of its D squares.  grad(y, x) needs
-    x = Tensor(..., requires_grad=True), and returns a tuple.  Return a Tensor from which backward
+    x = Tensor(..., requires_grad=True), and returns a tuple. Return a Tensor from which backward
     reaches the parameters of the critic: grad(..., create_graph=True).
     """
     return losses.gradient_penalty(critic, real, fake, weight=1.0, mix=mix)
@@ -170,7 +170,7 @@ def perplexity(logits, target):
     """How many equally likely characters a language model is undecided between.
 
     logits of shape (T, C) hold a score of any size for each of C characters at each of T places,
-    before the softmax; target of shape (T,) holds the index of the character that came.  Return exp
+    before the softmax; target of shape (T,) holds the index of the character that came. Return exp
     of the mean of -log p(target), for p = softmax(logits).
     """
     return metrics.perplexity(logits, target)
@@ -250,9 +250,9 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
     """The loss of direct preference optimisation, averaged over pairs of answers: one number.
 
     The four arrays of shape (N,) hold log-probabilities of the preferred and of the rejected
-    answer, under the policy and under the reference.  A pair costs -log sigmoid(h), where h is beta
+    answer, under the policy and under the reference. A pair costs -log sigmoid(h), where h is beta
     times how much more the policy's log-probability has risen above the reference's for the
-    preferred answer than for the rejected one.  Use NumPy's functions, so that it takes Tensors
+    preferred answer than for the rejected one. Use NumPy's functions, so that it takes Tensors
     too; np.logaddexp(0, x) is log(1 + exp(x)) without overflow.
     """
     return library_dpo(

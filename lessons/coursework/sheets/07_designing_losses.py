@@ -22,7 +22,7 @@ def uncertainty_weighted_loss(losses, log_vars):
     """Kendall's loss of several tasks, each weighed by a noise that is learned with it: one number.
 
     losses and log_vars are of shape (T,): the tasks' losses L, and the logarithms s of the
-    variances of their noise.  A task costs (exp(-s) L + s) / 2, and the tasks' costs are summed.
+    variances of their noise. A task costs (exp(-s) L + s) / 2, and the tasks' costs are summed.
     Use NumPy's functions, so that it takes Tensors too: backward must reach both.
     """
     return library.uncertainty_weighted_loss(losses, log_vars)
@@ -63,8 +63,8 @@ def meta_gradient(train_loss, validation_loss, theta, alpha, lr):
     """The gradient of the loss after a training step, with respect to a parameter of that loss.
 
     theta and alpha are arrays of shapes (D,) and (K,).  train_loss(theta, alpha) and
-    validation_loss(theta) take Tensors and return a Tensor with one number.  The step is
-    theta' = theta - lr d train_loss / d theta.  Return d validation_loss(theta') / d alpha, an
+    validation_loss(theta) take Tensors and return a Tensor with one number. The step is
+    theta' = theta - lr d train_loss / d theta. Return d validation_loss(theta') / d alpha, an
     array of shape (K,): alpha acts through the step alone.  grad(y, x) needs
     x = Tensor(..., requires_grad=True), and returns a tuple.
     """
@@ -155,8 +155,8 @@ def ewc_penalty(params, anchor, gradients, strength):
 
     params and anchor are of shape (D,): the parameters now, and those after the old task.
     gradients of shape (N, D) holds the gradient of the old task's log-likelihood for each of N
-    examples.  The Fisher information F of a parameter is the mean over the examples of the square
-    of its gradient.  Return strength / 2 times the sum of F (params - anchor)^2.
+    examples. The Fisher information F of a parameter is the mean over the examples of the square
+    of its gradient. Return strength / 2 times the sum of F (params - anchor)^2.
     """
     fisher = np.mean(gradients**2, axis=0)
     return library.ewc_penalty(params, anchor, fisher, strength=strength)
@@ -219,7 +219,7 @@ def federated_average(params, sizes):
     """FedAvg's server: the mean of the clients' parameters, weighed by how much data each has.
 
     params of shape (K, D) holds the D parameters of each of K clients, sizes of shape (K,) their
-    numbers of examples.  Return an array of shape (D,).
+    numbers of examples. Return an array of shape (D,).
     """
     return np.average(params, axis=0, weights=sizes)
 
@@ -272,7 +272,7 @@ def along_the_parameters(params, sizes):
 def clip_by_norm(gradients, max_norm):
     """Scale all gradients by one factor, so that their common norm is at most max_norm.
 
-    gradients is a list of arrays of any shapes.  Their common norm is the root of the sum of all
+    gradients is a list of arrays of any shapes. Their common norm is the root of the sum of all
     their squares, the factor max_norm / (norm + 1e-6) where that is below 1, and 1 otherwise.
     Return a list of arrays; those that were given stay as they are.
     """
