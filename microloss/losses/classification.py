@@ -97,7 +97,7 @@ def cross_entropy_of_probabilities(input, target, weight, label_smoothing, reduc
     if target.shape != input.shape:
         raise ValueError(
             f"target has shape {target.shape}; probabilities need input's shape {input.shape}, "
-            "class indices must be integers"
+            "class indices must be integers; Tensors hold floats, so keep labels as NumPy integers"
         )
     check.probabilities("target", target)
     if label_smoothing:
