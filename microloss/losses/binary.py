@@ -127,8 +127,11 @@ def multilabel_soft_margin_loss(input, target, *, weight=None, reduction: str = 
     """
     input, target = check.alike(input=input, target=target)
     check.probabilities("target", target)
-    if not input.ndim:
-        raise ValueError("input has shape (); it needs an axis of classes: (..., C)")
+    if not input.ndim or not input.shape[-1]:
+        raise ValueError(
+            f"input has shape {input.shape}: there is nothing to take a mean of; it needs an axis "
+            "of classes: (..., C)"
+        )
     values = bernoulli_nll_of_logits(input, target)
     if weight is not None:
         values = check.broadcastable("weight", weight, values) * values

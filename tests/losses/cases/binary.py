@@ -130,6 +130,18 @@ RIGHT, WRONG = [0, 3], [1, 2]
 
 EXTREMES = [
     Extreme(
+        losses.multilabel_soft_margin_loss,
+        (np.array([[1e4, -1e4], [-1e4, 0.0]]), np.array([[0.0, 0.0], [1.0, 1.0]])),
+        value=(1e4 + 1e4 + np.log(2)) / 2,
+        gradients=(np.array([[0.5, 0.0], [-0.5, -0.25]]),),
+    ),
+    Extreme(
+        losses.multilabel_soft_margin_loss,
+        (np.zeros((0, 2)), np.zeros((0, 2))),
+        value=0.0,
+        name="empty",
+    ),
+    Extreme(
         losses.binary_cross_entropy,
         (np.array([0.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0, 1.0])),
         value=200.0,
@@ -198,6 +210,8 @@ ERRORS = [
     *errors_of_pairs(losses.binary_cross_entropy),
     *errors_of_pairs(losses.binary_cross_entropy_with_logits),
     *errors_of_pairs(losses.sigmoid_focal_loss),
+    *errors_of_pairs(losses.multilabel_soft_margin_loss),
+    Error(losses.multilabel_soft_margin_loss, (1.0, 1.0), {}, ValueError, ("axis of classes",)),
     Error(losses.binary_cross_entropy, ([1.5], [1]), {}, ValueError, ("input", "1.5", "logits")),
     Error(
         losses.binary_cross_entropy,
