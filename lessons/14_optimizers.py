@@ -238,6 +238,13 @@ predict("""
 
 steeper = partial(ravine, steepness=1600.0)
 ADAPTIVE = ("Adagrad", "RMSprop", "Adam")
+UNITS = np.array([1.0, 4.0])
+
+
+def ravine_in_units(u):
+    return ravine(u / UNITS)
+
+
 gaps = []
 unit_gaps = []
 for name in ADAPTIVE:
@@ -245,9 +252,8 @@ for name in ADAPTIVE:
     path, _ = walk(ravine, START, 100, optimizer)
     steep_path, _ = walk(steeper, START, 100, optimizer)
     gaps.append(np.abs(path - steep_path).max())
-    units = np.array([1.0, 4.0])
-    other_path, _ = walk(lambda u: ravine(u / units), START * units, 100, optimizer)
-    unit_gaps.append(np.abs(path - other_path / units).max())
+    other_path, _ = walk(ravine_in_units, START * UNITS, 100, optimizer)
+    unit_gaps.append(np.abs(path - other_path / UNITS).max())
 claim(
     "In a ravine 16 times as steep across Adagrad, RMSprop and Adam walk the same path",
     max(gaps) < 1e-9,
