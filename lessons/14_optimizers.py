@@ -324,7 +324,7 @@ claim(
 
 
 def draw_valley(ax, title, count):
-    valley, start, _, xlim, ylim, minimum = VALLEYS[title]
+    valley, _, _, xlim, ylim, minimum = VALLEYS[title]
     grid = np.meshgrid(np.linspace(*xlim, 120), np.linspace(*ylim, 120))
     ax.contour(*grid, valley(grid), 4.0 ** np.arange(-2, 6), colors="#CCCCCC", linewidths=0.8)
     for name in OPTIMIZERS:
