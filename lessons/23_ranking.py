@@ -135,7 +135,7 @@ LOSSES = {  # name -> (loss of the scores, what turns a score into plays, colour
     "margin": (margin_loss, None, "hinge", "-"),
     "BPR": (lambda s, n, rng: bpr_loss(*some_pairs(s, n, rng)), None, "bce", "-"),
 }
-STEPS = 401
+STEPS = 701
 EVERY = 20
 
 
