@@ -68,8 +68,8 @@ pairs = (low, truth), (truth, low), np.eye(2)  # the last: sure rain and sure su
 kl, kl_back, kl_apart = (kl_divergence(p, q) for p, q in pairs)
 js, js_back, js_apart = (js_divergence(p, q) for p, q in pairs)
 claim(
-    "KL is none, it differs there and back; JS, the mean KL of both to their mixture, does not. "
-    "Where nothing is shared KL is infinite, and JS is ln 2",
+    "KL differs there and back; JS, the mean KL of both to their mixture, does not (its root is a "
+    "distance). Where nothing is shared KL is infinite, and JS is ln 2",
     abs(kl - kl_back) > 0.1
     and np.isclose(js, js_back)
     and np.allclose([kl_apart, js_apart], [np.inf, np.log(2)]),

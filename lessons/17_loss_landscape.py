@@ -133,7 +133,7 @@ claim(
     "{}, {}, {} of 8 starts with 6, 12, 24 units".format(*counts),
 )
 claim(
-    "six units are in no pit: wherever they stand after 300 steps, some direction bends down",
+    "after 300 steps no start with six units is at a minimum yet: some direction bends down",
     max(least) < 0,
     f"least eigenvalues from {min(least):.3f} to {max(least):.4f}",
 )

@@ -151,9 +151,10 @@ right.set(title="... but hardly worse on new digits", xlim=(0, None), ylim=(90, 
 save(fig)
 
 takeaway("""
-    Small batches, SWA and SAM lead to flatter places, where moving the weights costs less. Compare
-    curvatures at the same loss and the same scale of weights. And flatter need not mean better:
-    look at the validation data.
+    Small batches and SAM lead to flatter places than one large batch, where moving the weights
+    costs less. So does SWA, but it runs on small batches here: what it adds to them is not shown.
+    Compare curvatures at the same loss and the same scale of weights. And flatter need not mean
+    better: look at the validation data.
 
     Next: lesson 19 asks for better on new data directly.
 """)

@@ -129,7 +129,11 @@ best = seen.argmax(axis=2).T
 peaks = (best != BLANK) & (np.diff(best, axis=1, prepend=BLANK) != 0)
 right = np.array([string == wanted for string, wanted in zip(decoded, truth.tolist())])
 inside = np.mean((np.nonzero(peaks[right])[1].reshape(-1, 4) - starts[right]) // 8 == 0)
-claim("nobody told it where, yet it knows", inside > 0.95, f"{inside:.1%} in place, if read right")
+claim(
+    "here its labels stand inside the digits, though CTC asks for the string only",
+    inside > 0.95,
+    f"{inside:.1%} in place, if read right",
+)
 predict("Two frames, P(-) = 0.6 and P(a) = 0.4 in each. The likeliest path? The likeliest string?")
 unsure = np.log([[0.6, 0.4], [0.6, 0.4]])
 (string, log_p), path = ctc_beam_search(unsure), ctc_greedy_decode(unsure)
@@ -162,8 +166,9 @@ save(fig)
 
 takeaway("""
     CTC's loss sums over all paths that spell the string, by a lattice of few states. The blank
-    keeps twins apart and fills the gaps. The network falls silent first, then finds out by itself
-    where the labels are. And decode strings, not paths, where it is unsure.
+    keeps twins apart and fills the gaps. The network falls silent first, then reads. Its
+    labels stand inside the digits here, but the loss never asks for that. And decode strings, not
+    paths, where it is unsure.
 
     Next: lesson 25 asks where, for each pixel.
 """)

@@ -163,8 +163,9 @@ save(fig)
 
 takeaway("""
     A learned reward is right where people have chosen, and hacked where they have not: stay near.
-    DPO gets from choices alone, if there are enough, what PPO gets from the true reward. Beta is
-    another leash in each loss, in ORPO none; DPO's breaks where no choice goes the other way.
+    DPO gets from choices alone, if there are enough, what PPO gets from the true reward. A
+    larger beta keeps DPO nearer to the reference; in each other loss beta means something else, in
+    ORPO no leash at all. DPO's leash breaks where no choice goes the other way.
 
     Next: lesson 31 designs losses of your own.
 """)
