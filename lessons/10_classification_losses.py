@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from kit import COLOR, args, begin, claim, exercises, predict, save, say, takeaway
 
-from microloss import Tensor
+from microloss import Tensor, derivation
 from microloss import functional as F
 from microloss.datasets import load_digits, make_blobs, train_test_split
 from microloss.losses import (
@@ -114,15 +114,18 @@ claim(
     f"{beyond.sum()} of {len(X)} points",
 )
 predict("Throw all those points away, and fit again. What becomes of the line of the hinge?")
-shift = {}
+shift, turn = {}, {}
 for name in ("hinge", "cross-entropy"):
     few = fit_line(LOSSES[name], X[~beyond], sign[~beyond])
     shift[name] = np.linalg.norm(few - before[name]) / np.linalg.norm(before[name])
+    tilts = [np.degrees(np.arctan2(w_2, w_1)) for w_1, w_2, _ in (before[name], few)]
+    turn[name] = abs(tilts[1] - tilts[0])
 claim(
     "the hinge line stays: the few points left carry it, and are called its support vectors. "
-    "Cross-entropy heard every point a little, and moves",
+    "Cross-entropy heard every point a little: its weights change, mostly in length",
     shift["hinge"] < 0.03 and shift["cross-entropy"] > 10 * shift["hinge"],
-    f"by {shift['hinge']:.2%} and {shift['cross-entropy']:.0%}",
+    f"weights by {shift['hinge']:.2%} and {shift['cross-entropy']:.0%}, lines by "
+    f"{turn['hinge']:.1f} and {turn['cross-entropy']:.1f} degrees",
 )
 
 fig, ax = plt.subplots(figsize=(7, 4.4))
@@ -153,6 +156,9 @@ z, label = Tensor(3 * rng.normal(size=(50, 10)), requires_grad=True), rng.intege
 cross_entropy(z, label, reduction="sum").backward()
 gap = np.abs(z.grad - (F.softmax(z.data) - F.one_hot(label, 10))).max()
 claim("the gradient of softmax and cross-entropy is p - y", gap < 1e-14, f"off by {gap:.0e}")
+say("The engine's own rules write it as a program, with one row for each of 50 images:")
+mean_loss = cross_entropy(z, label)
+print("", derivation(mean_loss, {"z": z, "label": label, "loss": mean_loss}), sep="\n")
 costs = [float(cross_entropy([[0.0, lead]], [0])) for lead in (10, 100, 1000)]
 claim(
     "so no answer pulls with more than 1, but cross-entropy has no upper bound: it costs the lead "

@@ -17,6 +17,7 @@ from .engine import rules
 from .engine.arguments import numpy_parameters
 from .engine.rules import BROADCASTING, broadcast, getitem
 from .engine.tensor import astype
+from .functional import floats
 
 BINARY = {
     np.power: ast.Pow, np.multiply: ast.Mult, np.divide: ast.Div, np.matmul: ast.MatMult,
@@ -230,8 +231,11 @@ class Writer:
         if isinstance(x, Term):
             return ast.Name(x.name) if x.name else self.operation(x)
         if isinstance(x, np.ndarray) and x.ndim:
-            if id(x) not in self.names and x.dtype.kind == "i" and x.size <= 8:
-                return self.plain("np.array({})", x.tolist())
+            if id(x) not in self.names and x.dtype.kind == "i":
+                if x.size > 1 and np.array_equal(x, range(x.size)):
+                    return self.plain("np.arange({})", x.size)
+                if x.size <= 8:
+                    return self.plain("np.array({})", x.tolist())
             return ast.Name(self.constant(x))
         if isinstance(x, np.ndarray | np.generic):
             usual = x.dtype in (np.float64, np.int64, bool)
@@ -328,6 +332,7 @@ class Writer:
             arg.annotation = None
         if ast.get_docstring(tree) is not None:
             del tree.body[0]
+        tree = Ungated().visit(tree)
         kept = dict(self.definitions)
         self.definitions[fn.__name__] = ""  # in its place, for what calls itself
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -343,6 +348,15 @@ class Writer:
         del self.definitions[fn.__name__]  # after what it calls
         self.definitions[fn.__name__] = ast.unparse(tree)
         return True
+
+
+class Ungated(ast.NodeTransformer):
+    """Leaves out the gate for lists and integers, which a program that runs on floats can spare."""
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        gate = isinstance(node.func, ast.Name) and node.func.id == floats.__name__
+        return ast.Call(ast.Name("np.asarray"), node.args, []) if gate else node
 
 
 def whole_inverse(x):

@@ -240,6 +240,13 @@ def test_cross_entropy_is_p_minus_y():
     assert any(f"d_scores = d_v1 * {want}" in line for line in lines(made))
 
 
+def test_definitions_leave_out_the_gate_for_lists_and_integers():
+    scores, labels = variable(np.ones((20, 3))), np.arange(20) % 3
+    text = str(derivation(losses.cross_entropy(scores, labels)))
+    assert "np.asarray(x)" in text and "raise" not in text
+    assert "[np.arange(20), labels]" in text
+
+
 def test_a_broadcast_is_written_only_where_broadcasting_does_not_do_it():
     x = variable(np.ones((4, 3)))
     assert "np.broadcast_to(" not in str(derivation(np.mean((x + 1.0) ** 2)))
