@@ -389,3 +389,9 @@ def test_softmax_over_nothing_is_empty(f):
     y = f(x)
     assert y.shape == (2, 0)
     assert ml.grad(y.sum(), x)[0].shape == (2, 0)
+
+
+def test_norms_of_float16_are_summed_wider():
+    x = np.full(10, 300, np.float16)
+    assert F.norm(x).dtype == np.float16
+    np.testing.assert_allclose(float(F.norm(x)), 300 * np.sqrt(10), rtol=1e-3)

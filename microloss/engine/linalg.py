@@ -173,6 +173,8 @@ def p_norm_rule(g, y, x, *, p=2, axis=None, keepdims=False):
 @primitive(p_norm_rule)
 @np.errstate(under="ignore")
 def p_norm(x, *, p=2, axis=None, keepdims=False):
+    if x.dtype == np.float16:  # whose squares overflow beyond 256
+        return p_norm(x.astype(np.float32), p=p, axis=axis, keepdims=keepdims).astype(np.float16)
     if p == 2:
         return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
     return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)

@@ -208,6 +208,10 @@ def bernoulli_nll_of_logits(x, t):
 
     No difference of two large numbers where the answer is sure.
     """
+    if np.isinf(x).any():  # t x would be inf - inf, or 0 times inf, where the limit is 0
+        against = np.where(x > 0, 1 - t, t)  # the share of the target that x rules out
+        large = np.where(against == 0, 0, against * np.where(against == 0, 0, np.abs(x)))
+        return large + np.log1p(np.exp(-np.abs(x)))
     return np.maximum(x, 0) - t * x + np.log1p(np.exp(-np.abs(x)))
 
 

@@ -196,9 +196,9 @@ def focal_loss(
     at, counted = places(target, input.shape[axis], axis, ignore_index)
     # p_y against all other classes is a sigmoid of this difference of logits: log p_y and
     # log(1 - p_y) follow without the rounding of 1 - p_y, which would be 0 at a large logit
-    others = np.zeros(input.shape, input.dtype)
-    others[at] = -np.inf
-    against = logsumexp(input + others, axis=axis) - pick(input, at=at)
+    is_target = np.zeros(input.shape, bool)
+    is_target[at] = True
+    against = logsumexp(np.where(is_target, -np.inf, input), axis=axis) - pick(input, at=at)
     values = modulated(against, gamma)
     if alpha is not None:
         values = class_weights(alpha, input, axis, "alpha").reshape(-1)[at[axis]] * values
@@ -326,7 +326,7 @@ def picked_nll(log_p, weight, at, counted, axis):
     weight = weight.reshape(-1)[at[axis]]
     if counted is not None:
         weight = weight * counted
-    return weight * values, weight.sum()
+    return weight * np.where(weight == 0, 0, values), weight.sum()
 
 
 # ---- the most frequent case, fused ---------------------------------------------------------------

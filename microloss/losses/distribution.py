@@ -323,6 +323,7 @@ def wasserstein_distance_1d(x, y) -> Tensor:
     n, m = x.size, y.size
     levels = np.sort(np.concatenate([m * np.arange(n), n * np.arange(m)]), kind="stable")
     shares = (np.diff(levels, append=n * m) / (n * m)).astype(x.dtype)
+    levels, shares = levels[shares > 0], shares[shares > 0]  # 0 times an infinite gap is nan
     order_x, order_y = np.argsort(values_of(x)), np.argsort(values_of(y))
     gap = x[order_x[levels // m]] - y[order_y[levels // n]]
     return (np.abs(gap) * shares).sum()

@@ -212,3 +212,13 @@ def test_focal_loss_of_soft_labels(alpha, gamma):
     hard = sigmoid_focal_loss(x[2:], t[2:], **options)
     np.testing.assert_array_equal(values[2:], hard)
     assert ml.gradcheck(lambda x: sigmoid_focal_loss(x, t, **options), x, order=2)
+
+
+def test_infinite_logits_have_their_limits():
+    sure = binary_cross_entropy_with_logits([np.inf, -np.inf, np.inf, 0.0], [1, 0, 0, 1],
+                                            reduction="none")  # fmt: skip
+    close(sure[[0, 1, 3]], [0, 0, np.log(2)])
+    assert sure[2] == np.inf
+    x = ml.Tensor([np.inf, -np.inf, 1.0], requires_grad=True)
+    (slope,) = ml.grad(binary_cross_entropy_with_logits(x, [1, 0, 1], reduction="sum"), x)
+    close(slope, [0, 0, F.sigmoid(1.0) - 1])

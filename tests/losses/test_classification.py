@@ -260,3 +260,9 @@ def test_generalized_cross_entropy_ignores_labels(q):
     assert mean == pytest.approx(expected.mean(), rel=1e-14)
     with pytest.raises(ValueError, match="no element counts"):
         generalized_cross_entropy(x, np.full(4, -100), q=q)
+
+
+def test_infinite_logits_have_their_limits():
+    close(focal_loss([[np.inf, 0.0]], [0]), 0)
+    weighted = cross_entropy([[-np.inf, 0.0], [0.0, 1.0]], [0, 1], weight=[0.0, 1.0])
+    close(weighted, np.log(1 + np.exp(-1)))  # a class of weight 0 costs nothing, not 0 times inf

@@ -194,3 +194,7 @@ def test_js_of_close_distributions_keeps_its_digits():
 def test_wasserstein_takes_the_precision_of_a_tensor():
     y = ml.Tensor(np.zeros(2), dtype=np.float32)
     assert losses.wasserstein_distance_1d([1.0, 2.0], y).dtype == np.float32
+
+
+def test_wasserstein_of_an_infinite_sample_is_infinite():
+    assert losses.wasserstein_distance_1d([-np.inf, 0.0], [0.0, 1.0]) == np.inf
