@@ -128,14 +128,19 @@ predict("""
 # %% Two valleys
 
 
-def tuned_walk(valley, start, steps, optimizer, rates=None):
-    """The walk that ends lowest, of 49 with learning rates between 0.0001 and 1, or of `rates`."""
-    rates = np.geomspace(1e-4, 1, 49) if rates is None else rates
-    walks = [walk(valley, start, steps, partial(optimizer, lr=lr)) for lr in rates]
+RATES_TRIED = np.geomspace(1e-4, 1, 49)
+
+
+def lowest(walks):
+    """The walk with the lowest end."""
     return min(walks, key=lambda found: found[1][-1])
 
 
-THIRTEEN = np.geomspace(1e-4, 1, 13)  # every fourth of the 49
+def walk_all(valley, start, steps, optimizer, rates=RATES_TRIED):
+    """The walks with all of the learning rates."""
+    return [walk(valley, start, steps, partial(optimizer, lr=lr)) for lr in rates]
+
+
 VALLEYS = {  # loss, start, steps, limits of the picture, minimum
     "ravine": (ravine, START, 60, (-10, 4.5), (-2.6, 2.6), (0, 0)),
     "Rosenbrock": (rosenbrock, np.array([-0.5, 2.0]), 200, (-1.7, 1.6), (-0.6, 2.4), (1, 1)),
@@ -144,8 +149,9 @@ walks = {}
 ends = {}
 for title, (valley, start, steps, *_) in VALLEYS.items():
     for name, optimizer in OPTIMIZERS.items():
-        walks[title, name] = tuned_walk(valley, start, steps, optimizer)
-        coarse = tuned_walk(valley, start, steps, optimizer, rates=THIRTEEN)
+        tried = walk_all(valley, start, steps, optimizer)
+        walks[title, name] = lowest(tried)
+        coarse = lowest(tried[::4])  # 13 of the 49
         ends[title, name] = coarse[1][-1], walks[title, name][1][-1]
 table(
     ["loss at the end", "ravine, 13 rates", "49 rates", "Rosenbrock, 13 rates", "49 rates"],
@@ -179,8 +185,9 @@ def moved_ravine(p):
     return ravine(p - np.array([3.0, 1.0]))
 
 
+moved_start = START + np.array([3.0, 1.0])
 moved = {
-    name: tuned_walk(moved_ravine, START + np.array([3.0, 1.0]), 60, OPTIMIZERS[name])[1][-1]
+    name: lowest(walk_all(moved_ravine, moved_start, 60, OPTIMIZERS[name]))[1][-1]
     for name in ("Adam", "AdamW")
 }
 growth = {name: moved[name] / ends["ravine", name][1] for name in moved}
@@ -269,12 +276,18 @@ So they are blind to the size of a coordinate's gradient, not to the scale of th
 of lr in u is a step of lr / 4 in y. And the division is for each coordinate by itself.
 """)
 TURN = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
+
+
+def turned_ravine(p):
+    return steeper(TURN @ p)
+
+
 rises = {}
 for name in ("momentum", "Adam"):
-    _, straight = tuned_walk(steeper, START, 100, OPTIMIZERS[name], rates=THIRTEEN)
-    _, turned = tuned_walk(
-        lambda p: steeper(TURN @ p), TURN.T @ START, 100, OPTIMIZERS[name], rates=THIRTEEN
-    )
+    coarse = RATES_TRIED[::4]
+    _, straight = lowest(walk_all(steeper, START, 100, OPTIMIZERS[name], coarse))
+    turned_start = TURN.T @ START
+    _, turned = lowest(walk_all(turned_ravine, turned_start, 100, OPTIMIZERS[name], coarse))
     rises[name] = turned[-1] / straight[-1]
 claim(
     "In the turned ravine Adam ends more than ten times as high, momentum at the same height",
