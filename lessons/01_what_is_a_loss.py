@@ -26,7 +26,7 @@ from kit import (
     takeaway,
 )
 
-from microloss import Tensor, hessian
+from microloss import Tensor, derivation, hessian
 from microloss.datasets import DIABETES_FEATURES, load_diabetes
 
 rng = begin()
@@ -200,6 +200,12 @@ claim(
     max(gaps) < 1e-9,
     f"relative difference at most {max(gaps):.0e} at {len(gaps)} lines",
 )
+
+say("Asked for its work, it writes the two slopes line by line; d_a and d_b are those above:")
+a = Tensor(2.0, requires_grad=True)
+b = Tensor(150.0, requires_grad=True)
+loss = np.mean((a * x + b - y) ** 2)
+print("", derivation(loss, {"a": a, "b": b, "x": x, "y": y, "loss": loss}), sep="\n")
 
 # %% How large a step?
 
