@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from kit import COLOR, args, begin, claim, exercises, predict, save, say, takeaway
 
+from microloss import Tensor
 from microloss.datasets import load_digits, train_test_split
 from microloss.functional import cosine_similarity
 from microloss.losses import clip_loss, cross_entropy, info_nce_loss, nt_xent_loss
@@ -29,11 +30,11 @@ def halves(images):
     return pixels[:, :, :4].reshape(-1, 32), pixels[:, :, 4:].reshape(-1, 32)
 
 
-def train(loss):
+def train(loss, learned=()):
     """Embeddings of the test images' halves, at length 1, after 300 batches of 128 images."""
     draw = np.random.default_rng(args.seed)  # the same start and batches for each loss
     models = [MLP(32, 64, 16, rng=draw) for _ in "LR"]
-    optimizer = Adam([p for model in models for p in model.parameters()], lr=0.003)
+    optimizer = Adam([p for m in models for p in m.parameters()] + list(learned), lr=0.003)
     for _ in range(300):
         views = halves(images[draw.integers(len(images), size=128)])
         optimizer.zero_grad()
@@ -109,6 +110,16 @@ predict("""
 """)
 ends = f"{scores[0]:.0%} at {temperatures[0]}, {scores[-1]:.0%} at {temperatures[-1]}"
 claim("too low and too high both hurt", max(scores[0], scores[-1]) < best - 0.05, ends)
+predict(
+    "Must T be chosen? Let the network learn log T beside its weights, from T = 1, as CLIP does."
+)
+log_T = Tensor(0.0, requires_grad=True)
+own = train(lambda a, b: clip_loss(a, b, temperature=np.exp(log_T)), [log_T])
+shown = (
+    f"T = {np.exp(log_T.item()):.2f}, {retrieval(*own):.0%} found, with T = 1 kept {scores[4]:.0%}"
+)
+claim("T falls by itself, and more halves are found", log_T.item() < -0.2 and
+      retrieval(*own) > scores[4], shown)  # fmt: skip
 same = digits[:, None] == digits
 S = left @ right.T
 alike = S[same & ~np.eye(len(S), dtype=bool)].mean(), S[~same].mean()
