@@ -59,14 +59,18 @@ def walk(output, gradient, retain_graph, create_graph, wrt=None) -> dict:
             totals[tensor] = g.copy()
         if watching:
             check_unwritten(tensor)
-        y, values = (tensor, args) if create_graph else (tensor._array, tensor._values)
+        if create_graph:
+            y, values = tensor, args
+        else:
+            y, values = tensor._array, tensor._values
         rules = RULES[fn]
         i = -1
         for arg in args:
             i += 1
             if not isinstance(arg, Tensor):
                 continue
-            if arg._number > number:
+            arg_number = arg._number
+            if arg_number > number:
                 raise changed_after_use(arg, fn, i)
             if not arg.requires_grad or (useful is not None and arg not in useful):
                 continue
@@ -90,7 +94,7 @@ def walk(output, gradient, retain_graph, create_graph, wrt=None) -> dict:
                 else:
                     totals[arg] = d
             if arg._fn is not None:
-                key = -arg._number
+                key = -arg_number
                 if key in waiting:  # sum into a new array: add hands one array to both sides
                     waiting[key] = arg, waiting[key][1] + d
                 else:

@@ -197,6 +197,8 @@ def log_probabilities(name, x, most=1e-6):
 
 def integers(name, x, what="integers"):
     """x as int64."""
+    if type(x) is np.ndarray and x.dtype == np.int64:
+        return x
     if isinstance(x, Tensor):
         raise TypeError(
             f"{name} must be {what}, got a Tensor; Tensors hold floats: keep indices and labels as "
