@@ -1,8 +1,8 @@
 """Sheet 1. The machine, lessons 1 to 5
 
 The parts of a machine that learns, by hand: the slopes of a loss, two rules of backpropagation and
-what broadcasting asks of them, the walk through a graph, the differences that check a gradient, and
-an exponential that does not overflow.
+what broadcasting asks of them, the walk through a graph, the differences that check a gradient, an
+exponential that does not overflow, and all gradients of a network.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
 nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
@@ -93,5 +93,22 @@ def log_sum_exp(x):
     whose exponential is 0; where all are -inf, the result is -inf.
 
     Lesson 4. 2 points.
+    """
+    ...
+
+
+def network_gradients(X, labels, W1, b1, W2, b2):
+    """The gradients of a network's loss for W1, b1, W2 and b2, in this order, without backward.
+
+    X has shape (N, D), W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); labels has shape (N,) and holds the
+    number of the true class of each row of X, from 0 to C - 1. The network computes
+
+        A = X W1 + b1,  hidden = max(0, A),  scores = hidden W2 + b2,  p = softmax of each row
+
+    and its loss is the mean over the rows of -log p[label]. The gradient for the scores is
+    (p - 1 at the label) / N; a hidden unit passes its gradient on where A > 0. Each result has the
+    shape of what it belongs to.
+
+    Lesson 5. 4 points.
     """
     ...

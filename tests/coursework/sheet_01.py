@@ -295,3 +295,46 @@ def log_of_overflow(x):
 @mistake(log_sum_exp, "do not sum over the elements")
 def summed_over_all(x):
     return np.max(x) + np.log(np.sum(np.exp(x - np.max(x))))
+
+
+def network_gradients(X, labels, W1, b1, W2, b2):
+    A = X @ W1 + b1
+    hidden = np.maximum(A, 0)
+    scores = hidden @ W2 + b2
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    G = (p - np.eye(len(b2))[labels]) / len(X)
+    GA = (G @ W2.T) * (A > 0)
+    return X.T @ GA, GA.sum(axis=0), hidden.T @ G, G.sum(axis=0)
+
+
+rows_summed = slip(network_gradients, "divide by N", (" / len(X)", ""))
+gate_left_open = slip(network_gradients, "multiply by A > 0", (" * (A > 0)", ""))
+label_ignored = slip(network_gradients, "is not subtracted", (" - np.eye(len(b2))[labels]", ""))
+columns_normalised = slip(
+    network_gradients,
+    "not over the rows",
+    ("p.sum(axis=1", "p.sum(axis=0"),
+    ("max(axis=1", "max(axis=0"),
+)
+mean_of_bias = slip(
+    network_gradients,
+    "no mean",
+    ("GA.sum(axis=0)", "GA.mean(axis=0)"),
+    (" G.sum(axis=0)", " G.mean(axis=0)"),
+)
+hidden_before_the_max = slip(network_gradients, "not A before it", ("hidden.T @ G", "A.T @ G"))
+layers_swapped = slip(
+    network_gradients,
+    "the order is W1, b1, W2, b2",
+    (
+        "X.T @ GA, GA.sum(axis=0), hidden.T @ G, G.sum(axis=0)",
+        "hidden.T @ G, G.sum(axis=0), X.T @ GA, GA.sum(axis=0)",
+    ),
+)
+scores_overflow = slip(
+    network_gradients,
+    "subtract the largest score of each row",
+    (" - scores.max(axis=1, keepdims=True)", ""),
+)
+bias_not_summed = slip(network_gradients, "an axis is not summed over", ("GA.sum(axis=0)", "GA"))

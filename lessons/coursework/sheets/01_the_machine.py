@@ -1,8 +1,8 @@
 """Sheet 1. The machine, lessons 1 to 5
 
 The parts of a machine that learns, by hand: the slopes of a loss, two rules of backpropagation and
-what broadcasting asks of them, the walk through a graph, the differences that check a gradient, and
-an exponential that does not overflow.
+what broadcasting asks of them, the walk through a graph, the differences that check a gradient, an
+exponential that does not overflow, and all gradients of a network.
 """
 
 from graphlib import TopologicalSorter
@@ -10,9 +10,10 @@ from graphlib import TopologicalSorter
 import numpy as np
 
 from lessons.coursework import exercise
-from microloss import Tensor
+from microloss import Tensor, grad
 from microloss.engine.rules import RULES, unbroadcast
-from microloss.functional import logsumexp
+from microloss.functional import logsumexp, relu
+from microloss.losses import cross_entropy
 
 
 @exercise(lesson=1, points=1)
@@ -469,3 +470,99 @@ def not_added_back(x):
 @log_sum_exp.mistake("the last axis is left with one element: keep it for the subtraction only")
 def axis_stays(x):
     return logsumexp(x, axis=-1, keepdims=True)
+
+
+@exercise(lesson=5, points=4)
+def network_gradients(X, labels, W1, b1, W2, b2):
+    """The gradients of a network's loss for W1, b1, W2 and b2, in this order, without backward.
+
+    X has shape (N, D), W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); labels has shape (N,) and holds the
+    number of the true class of each row of X, from 0 to C - 1. The network computes
+
+        A = X W1 + b1,  hidden = max(0, A),  scores = hidden W2 + b2,  p = softmax of each row
+
+    and its loss is the mean over the rows of -log p[label]. The gradient for the scores is
+    (p - 1 at the label) / N; a hidden unit passes its gradient on where A > 0. Each result has the
+    shape of what it belongs to.
+    """
+    W1, b1, W2, b2 = (Tensor(a, requires_grad=True) for a in (W1, b1, W2, b2))
+    loss = cross_entropy(relu(X @ W1 + b1) @ W2 + b2, labels)
+    return grad(loss, [W1, b1, W2, b2])
+
+
+def a_network(rng, N, D, H, C):
+    """Arguments of network_gradients. Every hidden unit is on for some rows and off for others."""
+    X = rng.normal(size=(N, D))
+    W1 = rng.normal(size=(D, H))
+    b1 = -np.median(X @ W1, axis=0) - 0.1
+    return X, rng.integers(C, size=N), W1, b1, rng.normal(size=(H, C)), rng.normal(size=C)
+
+
+@network_gradients.check("a few rows")
+def few_rows(rng):
+    yield a_network(rng, N=4, D=3, H=2, C=3)
+    yield a_network(rng, N=5, D=2, H=4, C=3)
+
+
+@network_gradients.check(
+    "scores of 1000 and more", hint="subtract the largest score of each row before exp"
+)
+def large_scores(rng):
+    X, labels, W1, b1, W2, b2 = a_network(rng, N=4, D=3, H=2, C=3)
+    yield X, labels, W1, b1, W2, b2 + np.array([1000.0, 1001.0, 999.5])
+
+
+def by_hand(X, labels, W1, b1, W2, b2, *, count=True, gate=True, truth=True, axis=1):
+    """The four gradients, without what is switched off: for the mistakes below."""
+    A = X @ W1 + b1
+    hidden = np.maximum(A, 0)
+    scores = hidden @ W2 + b2
+    p = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    p /= p.sum(axis=axis, keepdims=True)
+    if truth:
+        p[np.arange(len(X)), labels] -= 1
+    G = p / len(X) if count else p
+    passed = (G @ W2.T) * (A > 0) if gate else G @ W2.T
+    return X.T @ passed, passed.sum(axis=0), hidden.T @ G, G.sum(axis=0)
+
+
+@network_gradients.mistake("the loss is a mean over the rows: divide by N")
+def not_divided(*given):
+    return by_hand(*given, count=False)
+
+
+@network_gradients.mistake("hidden units that are off pass their gradient on: multiply by A > 0")
+def no_gate(*given):
+    return by_hand(*given, gate=False)
+
+
+@network_gradients.mistake("the 1 is not subtracted from p at the label")
+def no_truth(*given):
+    return by_hand(*given, truth=False)
+
+
+@network_gradients.mistake("softmax sums over the classes of a row, not over the rows")
+def softmax_by_column(*given):
+    return by_hand(*given, axis=0)
+
+
+@network_gradients.mistake("a bias is added to every row: sum its gradient over the rows, no mean")
+def bias_averaged(X, *rest):
+    dW1, db1, dW2, db2 = by_hand(X, *rest)
+    return dW1, db1 / len(X), dW2, db2 / len(X)
+
+
+@network_gradients.mistake("the gradient for W2 needs hidden, after the max, not A before it")
+def before_the_max(X, labels, W1, b1, W2, b2):
+    dW1, db1, _, db2 = by_hand(X, labels, W1, b1, W2, b2)
+    A = X @ W1 + b1
+    p = np.exp(np.maximum(A, 0) @ W2 + b2)
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(X)), labels] -= 1
+    return dW1, db1, A.T @ (p / len(X)), db2
+
+
+@network_gradients.mistake("the second layer comes first: the order is W1, b1, W2, b2")
+def last_layer_first(*given):
+    dW1, db1, dW2, db2 = by_hand(*given)
+    return dW2, db2, dW1, db1
