@@ -2,8 +2,6 @@
 
 import math
 from collections import Counter
-from functools import reduce
-from operator import or_
 
 import numpy as np
 
@@ -208,8 +206,11 @@ def bleu(
         reference_length += nearest
         for n in range(1, max_n + 1):
             found = ngrams(words, n)
-            allowed = reduce(or_, (ngrams(r, n) for r in references))
-            matches[n - 1] += (found & allowed).total()
+            # not the union of the references' n-grams: it grows, and is copied for each of them
+            wanted = [ngrams(r, n) for r in references]
+            matches[n - 1] += sum(
+                min(times, max(each[gram] for each in wanted)) for gram, times in found.items()
+            )
             totals[n - 1] += found.total()
     if smooth:
         matches[1:] += 1
