@@ -1,7 +1,8 @@
 """Sheet 7. Designing losses, lessons 31 to 36
 
-Losses joined with weights that are learned, a gradient through a training step, what holds an old
-task in mind, an average of models, and gradients that are cut to length.
+A lopsided loss written from its description, losses joined with weights that are learned, a
+gradient through a training step, what holds an old task in mind, an average of models, and
+gradients that are cut to length.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
 nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
@@ -16,6 +17,19 @@ NumPy's functions take it as it is; float(), np.array(), `if` and assignment to 
 import numpy as np
 
 from microloss import Tensor, grad
+
+
+def linex_loss(input, target, a):
+    """The mean LINEX loss of two arrays of equal shape: one number.
+
+    An error e = target - input costs exp(a e) - a e - 1: it grows like an exponential on one side
+    and like a line on the other, and costs nothing at e = 0. For a > 0 the dear side is that of
+    predictions that are too low, for a < 0 that of those that are too high. Use NumPy's functions,
+    so that it takes Tensors too.
+
+    Lesson 31. 1 point.
+    """
+    ...
 
 
 def uncertainty_weighted_loss(losses, log_vars):

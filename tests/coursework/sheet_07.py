@@ -7,6 +7,37 @@ from microloss import Tensor, grad
 from .planted import mistake, slip
 
 
+def linex_loss(input, target, a):
+    e = a * (target - input)
+    return (np.exp(e) - e - 1).mean()
+
+
+linex_turned = slip(linex_loss, "the sides are exchanged", ("target - input", "input - target"))
+linex_without_one = slip(linex_loss, "an error of 0 must cost nothing", (" - e - 1", " - e"))
+linex_without_line = slip(linex_loss, "without it there is no bottom", (" - e - 1", " - 1"))
+linex_summed = slip(linex_loss, "a sum taken for a mean", (".mean()", ".sum()"))
+linex_not_reduced = slip(linex_loss, "is the sum or the mean missing?", (".mean()", ""))
+linex_alike = slip(
+    linex_loss, "makes both sides alike", ("(target - input)", "np.abs(target - input)")
+)
+linex_line_without_a = slip(
+    linex_loss, "the bottom is not at e = 0", (" - e - 1", " - (target - input) - 1")
+)
+linex_with_a_in_front = slip(
+    linex_loss,
+    "it is not a factor of the loss",
+    ("a * (target - input)", "target - input"),
+    ("(np.exp", "(a * np.exp"),
+    (" - e - 1", " - a * e - a"),
+)
+
+
+@mistake(linex_loss, "the path back is cut")
+def linex_of_plain_numbers(input, target, a):
+    e = a * (np.asarray(getattr(target, "data", target)) - getattr(input, "data", input))
+    return np.mean(np.exp(e) - e - 1)
+
+
 def uncertainty_weighted_loss(losses, log_vars):
     return 0.5 * np.sum(losses / np.exp(log_vars) + log_vars)
 

@@ -1,7 +1,8 @@
 """Sheet 7. Designing losses, lessons 31 to 36
 
-Losses joined with weights that are learned, a gradient through a training step, what holds an old
-task in mind, an average of models, and gradients that are cut to length.
+A lopsided loss written from its description, losses joined with weights that are learned, a
+gradient through a training step, what holds an old task in mind, an average of models, and
+gradients that are cut to length.
 """
 
 import numpy as np
@@ -12,6 +13,84 @@ from microloss import losses as library
 from microloss.optim import clip_grad_norm_
 
 GIVEN = "import numpy as np\n\nfrom microloss import Tensor, grad\n"
+
+
+# ---- linex_loss ----------------------------------------------------------------------------------
+
+
+@exercise(lesson=31, points=1)
+def linex_loss(input, target, a):
+    """The mean LINEX loss of two arrays of equal shape: one number.
+
+    An error e = target - input costs exp(a e) - a e - 1: it grows like an exponential on one side
+    and like a line on the other, and costs nothing at e = 0. For a > 0 the dear side is that of
+    predictions that are too low, for a < 0 that of those that are too high. Use NumPy's functions,
+    so that it takes Tensors too.
+    """
+    e = target - input
+    return np.mean(np.exp(a * e) - a * e - 1)
+
+
+def two_sides(rng):
+    """Predictions that are too low, and predictions that are too high."""
+    return rng.normal(size=(2, 3)).round(2), rng.normal(size=(2, 3)).round(2)
+
+
+@linex_loss.check("predictions too low and too high")
+def low_and_high(rng):
+    yield np.array([1.0, -0.5, 3.0]), np.array([2.0, -1.5, 2.5]), 0.8
+    yield *two_sides(rng), 1.5
+
+
+@linex_loss.check("a below 0: too high is dear")
+def high_is_dear(rng):
+    yield *two_sides(rng), -0.6
+
+
+@linex_loss.check("no error", hint="an error of 0 costs nothing")
+def no_error(rng):
+    x = rng.normal(size=4).round(2)
+    yield x, x.copy(), 1.2
+
+
+@linex_loss.check("its gradient, by backward", call=gradient)
+def gradient_of_linex(rng):
+    yield *two_sides(rng), 1.5
+
+
+@linex_loss.mistake("the sides are exchanged: e = target - input")
+def exchanged(input, target, a):
+    e = input - target
+    return np.mean(np.exp(a * e) - a * e - 1)
+
+
+@linex_loss.mistake("- 1 is missing: an error of 0 must cost nothing")
+def costs_at_the_bottom(input, target, a):
+    e = target - input
+    return np.mean(np.exp(a * e) - a * e)
+
+
+@linex_loss.mistake("- a e is missing: without it there is no bottom, and too high is a gain")
+def without_bottom(input, target, a):
+    return np.mean(np.exp(a * (target - input)) - 1)
+
+
+@linex_loss.mistake("a is missing in the line: with - e the bottom is not at e = 0")
+def bottom_elsewhere(input, target, a):
+    e = target - input
+    return np.mean(np.exp(a * e) - e - 1)
+
+
+@linex_loss.mistake("a belongs to the error, in the exponent too: it is not a factor of the loss")
+def a_in_front(input, target, a):
+    e = target - input
+    return np.mean(a * (np.exp(e) - e - 1))
+
+
+@linex_loss.mistake("the absolute value makes both sides alike: e has a sign")
+def both_sides_alike(input, target, a):
+    e = np.abs(target - input)
+    return np.mean(np.exp(a * e) - a * e - 1)
 
 
 # ---- uncertainty_weighted_loss -------------------------------------------------------------------
