@@ -374,9 +374,9 @@ claim(
     f"{moved_inside:.1%} in place, loss {losses[0]:.3f} and {losses[1]:.3f}",
 )
 say("""
-The loss did not put the labels in place. They stand there because a window of nine columns sees a
-whole digit only from near its middle. Where the timing is used, to set subtitles for instance, it
-must be checked.
+The loss did not put the labels in place. An answer needs its digit in a window of nine columns, and
+nothing else keeps it near. Where the timing is used, to set subtitles for instance, it must be
+checked.
 """)
 predict("Two frames, P(-) = 0.6 and P(a) = 0.4 in each. The likeliest path? The likeliest string?")
 
