@@ -505,7 +505,7 @@ for row, (axes, (name, which)) in enumerate(zip(left.subplots(2, 5), typical.ite
     axes[0].set_ylabel(name)
 for ax, (name, title) in zip(
     right.subplots(1, 2, sharey=True),
-    {"small": "Small scenes: BCE wants a low cut", "large": "Large scenes: it needs one"}.items(),
+    {"small": "Small: BCE wants a low cut", "large": "Large: an even lower one"}.items(),
 ):
     for which, run in runs[name].items():
         by_cut = [run.iou_at(np.log(cut / (1 - cut))) for cut in CUTS]
