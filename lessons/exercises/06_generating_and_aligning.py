@@ -1,7 +1,7 @@
 """Sheet 6. Generating and aligning, lessons 26 to 30
 
-What a variational autoencoder pays for its code, a gradient inside a loss, what a language model is
-undecided between, and preferences without a reward model.
+What a variational autoencoder pays for its code, a gradient inside a loss, pictures compared at
+several scales, what a language model is undecided between, and preferences without a reward model.
 
 Write the body of each function in place of `...`; keep the names and the arguments, and import
 nothing but this and the standard library. (A power, x^2 in a text, is x**2.) Then see what is
@@ -42,6 +42,20 @@ def gradient_penalty(critic, real, fake, mix):
     reaches the parameters of the critic: grad(..., create_graph=True).
 
     Lesson 27. 3 points.
+    """
+    ...
+
+
+def pyramid_loss(x, y, levels):
+    """The squared error of two stacks of pictures at several scales, summed over the levels.
+
+    x and y are of shape (N, H, W). Level 0 is the pictures themselves. Each further level has half
+    the height and half the width: a pixel of it is the mean of a block of 2 x 2 pixels of the level
+    before. A level costs the mean of the squared differences of all its pixels. Return the sum over
+    `levels` levels, 1 or more; H and W can be halved as often as needed. Use reshape, sums and
+    means, so that it takes Tensors too.
+
+    Lesson 28. 2 points.
     """
     ...
 

@@ -66,6 +66,47 @@ penalty_of_squares = slip(
 )
 
 
+def pyramid_loss(x, y, levels):
+    difference = x - y
+    loss = (difference**2).mean()
+    for _ in range(levels - 1):
+        n, height, width = difference.shape
+        blocks = difference.reshape(n, height // 2, 2, width // 2, 2)
+        difference = blocks.mean(axis=(2, 4))
+        loss = loss + (difference**2).mean()
+    return loss
+
+
+pyramid_of_strange_blocks = slip(
+    pyramid_loss,
+    "the blocks hold pixels that lie far apart",
+    ("(n, height // 2, 2, width // 2, 2)", "(n, 2, height // 2, 2, width // 2)"),
+    ("axis=(2, 4)", "axis=(1, 3)"),
+)
+pyramid_of_sums = slip(pyramid_loss, "a block is summed", ("blocks.mean", "blocks.sum"))
+pyramid_of_corners = slip(
+    pyramid_loss,
+    "a corner of each block is taken",
+    ("blocks.mean(axis=(2, 4))", "blocks[:, :, 0, :, 0]"),
+)
+pyramid_with_a_level_too_many = slip(
+    pyramid_loss, "the pictures themselves count as one", ("range(levels - 1)", "range(levels)")
+)
+pyramid_of_squares = slip(
+    pyramid_loss,
+    "average the pictures, then square",
+    ("difference = x - y", "difference = (x - y) ** 2"),
+    ("loss = (difference**2).mean()", "loss = difference.mean()"),
+    ("loss + (difference**2).mean()", "loss + difference.mean()"),
+)
+pyramid_without_its_base = slip(
+    pyramid_loss,
+    "they are level 0",
+    ("loss = (difference**2).mean()\n", "loss = 0\n"),
+)
+pyramid_averaged = slip(pyramid_loss, "sum them", ("return loss", "return loss / levels"))
+
+
 def perplexity(logits, target):
     x = logits - logits.max(axis=1, keepdims=True)
     log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))

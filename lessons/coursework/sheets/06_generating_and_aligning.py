@@ -1,7 +1,7 @@
 """Sheet 6. Generating and aligning, lessons 26 to 30
 
-What a variational autoencoder pays for its code, a gradient inside a loss, what a language model is
-undecided between, and preferences without a reward model.
+What a variational autoencoder pays for its code, a gradient inside a loss, pictures compared at
+several scales, what a language model is undecided between, and preferences without a reward model.
 """
 
 import numpy as np
@@ -160,6 +160,135 @@ def mix_along_the_numbers(critic, real, fake, mix):
 def slope_of_the_mean(critic, real, fake, mix):
     norms = np.sqrt(np.sum(slopes(critic, between(real, fake, mix)) ** 2, axis=1)) / len(real)
     return np.mean((norms - 1) ** 2)
+
+
+# ---- pyramid_loss --------------------------------------------------------------------------------
+
+
+def halved(x):
+    """The means of blocks of 2 x 2 pixels."""
+    n, height, width = x.shape
+    return x.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+
+
+@exercise(lesson=28, points=2)
+def pyramid_loss(x, y, levels):
+    """The squared error of two stacks of pictures at several scales, summed over the levels.
+
+    x and y are of shape (N, H, W). Level 0 is the pictures themselves. Each further level has half
+    the height and half the width: a pixel of it is the mean of a block of 2 x 2 pixels of the level
+    before. A level costs the mean of the squared differences of all its pixels. Return the sum over
+    `levels` levels, 1 or more; H and W can be halved as often as needed. Use reshape, sums and
+    means, so that it takes Tensors too.
+    """
+    total = 0.0
+    for level in range(levels):
+        if level:
+            x, y = halved(x), halved(y)
+        total = total + losses.mse_loss(x, y)
+    return total
+
+
+@pyramid_loss.check("two pictures of 4 x 4 pixels, two levels")
+def small_pictures(rng):
+    yield rng.normal(size=(2, 4, 4)).round(1), rng.normal(size=(2, 4, 4)).round(1), 2
+
+
+@pyramid_loss.check("one level: the mean squared error")
+def one_level(rng):
+    yield rng.normal(size=(2, 2, 4)).round(1), rng.normal(size=(2, 2, 4)).round(1), 1
+
+
+@pyramid_loss.check("wide pictures, three levels")
+def wide_pictures(rng):
+    yield rng.normal(size=(1, 8, 16)).round(1), rng.normal(size=(1, 8, 16)).round(1), 3
+
+
+@pyramid_loss.check("its gradient, by backward", call=gradient)
+def slopes_of_pictures(rng):
+    yield rng.normal(size=(2, 4, 4)).round(1), rng.normal(size=(2, 4, 4)).round(1), 2
+
+
+def with_levels(x, y, levels, smaller, first=0):
+    """The loss with another way to make a level, and with levels from `first` on."""
+    total = 0.0
+    for level in range(levels):
+        if level:
+            x, y = smaller(x), smaller(y)
+        if level >= first:
+            total = total + losses.mse_loss(x, y)
+    return total
+
+
+@pyramid_loss.mistake("a corner of each block is taken: take the mean of its four pixels")
+def corners(x, y, levels):
+    return with_levels(x, y, levels, lambda x: x[:, ::2, ::2])
+
+
+@pyramid_loss.mistake("a block is summed: take the mean of its four pixels")
+def summed_blocks(x, y, levels):
+    return with_levels(x, y, levels, lambda x: 4 * halved(x))
+
+
+@pyramid_loss.mistake("the largest pixel of a block is taken: take the mean of its four pixels")
+def largest_of_block(x, y, levels):
+    return with_levels(
+        x, y, levels, lambda x: x.reshape(len(x), x.shape[1] // 2, 2, -1, 2).max(axis=(2, 4))
+    )
+
+
+@pyramid_loss.mistake(
+    "the blocks hold pixels that lie far apart: reshape to (N, H / 2, 2, W / 2, 2), and take the "
+    "mean over axes 2 and 4"
+)
+def far_apart(x, y, levels):
+    return with_levels(
+        x, y, levels, lambda x: x.reshape(len(x), 2, x.shape[1] // 2, 2, -1).mean(axis=(1, 3))
+    )
+
+
+@pyramid_loss.mistake("only the height is halved: halve the width as well")
+def rows_alone(x, y, levels):
+    return with_levels(
+        x, y, levels, lambda x: x.reshape(len(x), x.shape[1] // 2, 2, -1).mean(axis=2)
+    )
+
+
+@pyramid_loss.mistake(
+    "the squared errors are averaged over blocks: average the pictures, then square"
+)
+def squares_averaged(x, y, levels):
+    return levels * losses.mse_loss(x, y)
+
+
+@pyramid_loss.mistake("the pictures themselves are missing: they are level 0")
+def without_the_finest(x, y, levels):
+    return with_levels(x, y, levels, halved, first=1)
+
+
+@pyramid_loss.mistake("this is the coarsest level alone: sum over all of them")
+def coarsest_alone(x, y, levels):
+    return with_levels(x, y, levels, halved, first=levels - 1)
+
+
+@pyramid_loss.mistake("one level too many: the pictures themselves count as one")
+def one_too_many(x, y, levels):
+    return with_levels(x, y, levels + 1, halved)
+
+
+@pyramid_loss.mistake("the levels are averaged: sum them")
+def mean_over_levels(x, y, levels):
+    return with_levels(x, y, levels, halved) / levels
+
+
+@pyramid_loss.mistake("a level costs the mean over its pixels, not their sum")
+def sum_over_pixels(x, y, levels):
+    total = 0.0
+    for level in range(levels):
+        if level:
+            x, y = halved(x), halved(y)
+        total = total + np.sum((x - y) ** 2)
+    return total
 
 
 # ---- perplexity ----------------------------------------------------------------------------------
