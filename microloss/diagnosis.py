@@ -202,6 +202,19 @@ class Curves:
     def named(self):
         return [("training", self.train)] + ([] if self.val is None else [("validation", self.val)])
 
+    def start(self, x):
+        """The first loss, or that of the guess where fine-tuning starts below it."""
+        return x[0] if self.guess is None else max(x[0], self.guess)
+
+    def fall(self, x):
+        return max(0.0, self.start(x) - smooth(x).min())
+
+    def guesses(self):
+        """What a constant guess may cost: as given, else ln C for usual C, with a name each."""
+        if self.guess is not None:
+            return [(self.guess, "the loss of the guess")]
+        return [(np.log(n), f"ln {n}, a guess among {n} classes") for n in (*range(2, 11), 100)]
+
 
 def not_finite(c):
     for name, x in c.named():
@@ -217,7 +230,8 @@ def too_short(c):
 
 def one_loss_per_batch(c):
     x = c.train
-    if c.val is None and len(x) >= 300 and turning(x) > 0.5 and noise(x) > 0.02 * fall(x):
+    early = x[: len(x) // 4]  # later on a loss near 0 has no room to tremble
+    if c.val is None and len(x) >= 300 and turning(x) > 0.5 and noise(early) > 0.02 * fall(x):
         return (
             f"{len(x)} losses that turn up or down at {turning(x):.0%} of the steps look like one "
             "per batch: pass the mean over each epoch",
@@ -248,7 +262,7 @@ def spikes(c):
         above = x - smooth(x)
         high = above > max(8 * noise(x), 0.1 * fall(x))
         high[: max(3, len(x) // 10)] = False
-        calm = fall(x) > 10 * noise(x) and relapse(x) < 0.1 * fall(x)
+        calm = fall(x) > 20 * noise(x) and relapse(x) < 0.1 * fall(x)
         if calm and 2 <= high.sum() <= 0.15 * len(x):
             at = np.flatnonzero(high)
             return (
@@ -260,7 +274,8 @@ def spikes(c):
 
 def explodes(c, times=1.5):
     x = c.train
-    if relapse(x) > max(times * fall(x), 3 * noise(x), 0.05 * abs(x[0])):
+    above = x[1:].min() > x[0] + 0.5 * abs(x[0])  # however much it trembles there
+    if relapse(x) > max(times * fall(x), 0 if above else 3 * noise(x), 0.05 * abs(x[0])):
         low = int(x.argmin())
         return (
             f"the training loss begins at {x[0]:.3g}, is lowest at epoch {low}, and ends at "
@@ -320,12 +335,9 @@ def stays_at_its_start(x):
 
 
 def guesses(c):
-    """A flat loss at that of a constant guess; without a given one, at ln C for usual C."""
+    """A flat loss at that of a constant guess."""
     x = c.train
-    named = [(c.guess, "the loss of the guess")]
-    if c.guess is None:
-        named = [(np.log(n), f"ln {n}, a guess among {n} classes") for n in (*range(2, 11), 100)]
-    for guess, name in named:
+    for guess, name in c.guesses():
         if stays_at_its_start(x) and abs(end(x) - guess) < 0.01 * abs(guess):
             return f"the training loss stays at {end(x):.4g}; {guess:.4g} is {name}", None
 
@@ -344,8 +356,12 @@ def validation_never_falls(c):
     if c.val is None:
         return None
     low = lowest(c.val)
-    fallen = c.val[0] - c.val[low]
-    if fall(c.train) > 5 * noise(c.train) and fallen < max(0.03 * fall(c.train), 3 * noise(c.val)):
+    hardly = c.start(c.val) - c.val[low] < max(0.03 * c.fall(c.train), 3 * noise(c.val))
+    begins_as_guess = (g for g, _ in c.guesses() if abs(c.val[0] - g) < 0.05 * abs(g))
+    stays_a_guess = any(
+        c.val[low] > 0.95 * guess and end(c.train) < 0.9 * guess for guess in begins_as_guess
+    )
+    if fall(c.train) > 5 * noise(c.train) and (hardly or stays_a_guess):
         return (
             f"the training loss falls by {fall(c.train):.3g}; the validation loss begins at "
             f"{c.val[0]:.3g} and is never below {c.val[low]:.3g}",
@@ -361,7 +377,8 @@ def falls_twice(c):
     rise = course - np.minimum.accumulate(course)
     top = int(rise.argmax())
     steady = detour(smooth(c.train)) < 0.1 * fall(c.train)
-    seen = rise[top] > max(0.1 * fall(c.train), 4 * noise(c.val))
+    trembling = max(noise(c.val), noise(c.val[: max(top, 3)]))  # it may calm down after the hump
+    seen = rise[top] > max(0.1 * c.fall(c.train), 4 * trembling)
     if steady and seen and end(c.val) <= course[:top].min() + 0.2 * rise[top]:
         return (
             f"the validation loss rises by {rise[top]:.3g} up to epoch {top}, and falls again to "
@@ -375,7 +392,7 @@ def validation_rises(c):
         return None
     low = lowest(c.val)
     still = end(c.train) <= smooth(c.train)[low] + noise(c.train)
-    if still and relapse(c.val) > max(0.05 * fall(c.train), 3 * noise(c.val)):
+    if still and relapse(c.val) > max(0.05 * c.fall(c.train), 3 * noise(c.val)):
         return (
             f"the validation loss is lowest at epoch {low}, {c.val[low]:.3g}, and ends at "
             f"{end(c.val):.3g}; the training loss ends at {end(c.train):.3g}",
@@ -384,7 +401,7 @@ def validation_rises(c):
 
 
 def scatters(c):
-    if c.val is not None and noise(c.val) > max(0.02 * fall(c.train), 3 * noise(c.train)):
+    if c.val is not None and noise(c.val) > max(0.02 * c.fall(c.train), 3 * noise(c.train)):
         return (
             f"the validation loss is typically {noise(c.val):.2g} off the mean of its neighbours, "
             f"the training loss {noise(c.train):.2g}",
@@ -394,7 +411,7 @@ def scatters(c):
 
 def stays_apart(c):
     """The validation loss is at its lowest, and far above the training loss."""
-    if c.val is not None and end(c.val) - end(c.train) > 0.3 * fall(c.train):
+    if c.val is not None and end(c.val) - end(c.train) > 0.3 * c.fall(c.train):
         return (
             f"the validation loss ends at its lowest, {end(c.val):.3g}, and the training loss at "
             f"{end(c.train):.3g}",
@@ -415,29 +432,31 @@ def stays_high(c):
 
 
 def drops_again(c):
-    """One fall in a single epoch that stands out from the steps before and after, and stays."""
+    """One fall in a single epoch that stands out from the steps before and after, and stays.
+
+    Smaller steps also make the loss calmer; where it is not, the fall must stand out by more.
+    """
     x = c.train
-    reach = max(3, len(x) // 10)
+    reach = max(3, len(x) // 6)
     steps = -np.diff(x)
-    for epoch in range(reach + 2, len(x) - 2):  # x[epoch] is the first loss after the fall
+    for epoch in range(reach + 2, len(x) - 3):  # x[epoch] is the first loss after the fall
         around = np.abs(np.r_[steps[epoch - 1 - reach : epoch - 1], steps[epoch : epoch + reach]])
         before, after = np.median(x[epoch - reach : epoch]), np.median(x[epoch : epoch + reach])
-        alone = steps[epoch - 1] > max(5 * np.median(around), 0.05 * fall(x))
-        if (
-            alone
-            and before - after > 0.7 * steps[epoch - 1]
-            and steps[epoch - 1] > 2 * around.max()
-        ):
+        calmer = noise(x[epoch:]) < 0.5 * noise(x[epoch - reach : epoch])
+        typical, largest = np.median(around), (2 if calmer else 4) * around.max()
+        alone = steps[epoch - 1] > max(5 * typical, largest, 0.05 * fall(x))
+        if alone and before - after > 0.7 * steps[epoch - 1]:
             return (
                 f"the training loss drops from {x[epoch - 1]:.3g} to {x[epoch]:.3g} at epoch "
-                f"{epoch}, and stays there; its typical step around is {np.median(around):.2g}",
+                f"{epoch}, and stays there; its typical step around is {typical:.2g}",
                 epoch,
             )
 
 
 def stalls(c):
     epoch = max(flat_from(x) for _, x in c.named())
-    if epoch <= len(c.train) / 2 and not level(c.train) < 0.1:
+    low = any(level(x, c.guess) < 0.1 for _, x in c.named())  # dropout keeps one of them up
+    if epoch <= len(c.train) / 2 and not low:
         return (
             f"the training loss falls from {c.train[0]:.3g}, and is flat at {end(c.train):.3g} "
             f"from epoch {epoch} on",
@@ -447,7 +466,7 @@ def stalls(c):
 
 def falls(c):
     if all(
-        fall(x) > max(5 * noise(x), 0.3 * fall(c.train)) and detour(x) < 0.25 * fall(x)
+        c.fall(x) > max(5 * noise(x), 0.3 * c.fall(c.train)) and detour(x) < 0.25 * c.fall(x)
         for _, x in c.named()
     ):
         ways = [f"the {name} loss falls from {x[0]:.3g} to {end(x):.3g}" for name, x in c.named()]
@@ -484,10 +503,10 @@ RULES = (
     (validation_never_falls, "validation never fell"),
     (falls_twice, "double descent"),
     (validation_rises, "overfitting"),
+    (drops_again, "learning-rate drop"),
     (scatters, "noisy validation"),
     (stays_apart, "generalisation gap"),
     (stays_high, "underfitting"),
-    (drops_again, "learning-rate drop"),
     (stalls, "plateau"),
     (falls, "healthy"),
     (fits_nothing, "inconclusive"),
