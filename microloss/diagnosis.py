@@ -438,17 +438,19 @@ def drops_again(c):
     """
     x = c.train
     reach = max(3, len(x) // 6)
-    steps = -np.diff(x)
+    steps, least = -np.diff(x), 0.05 * fall(x)
     for epoch in range(reach + 2, len(x) - 3):  # x[epoch] is the first loss after the fall
         around = np.abs(np.r_[steps[epoch - 1 - reach : epoch - 1], steps[epoch : epoch + reach]])
-        before, after = np.median(x[epoch - reach : epoch]), np.median(x[epoch : epoch + reach])
-        calmer = noise(x[epoch:]) < 0.5 * noise(x[epoch - reach : epoch])
-        typical, largest = np.median(around), (2 if calmer else 4) * around.max()
-        alone = steps[epoch - 1] > max(5 * typical, largest, 0.05 * fall(x))
-        if alone and before - after > 0.7 * steps[epoch - 1]:
+        drop = steps[epoch - 1]
+        if drop < max(2 * around.max(), least):
+            continue
+        before, after = x[epoch - reach : epoch], x[epoch : epoch + reach]
+        calmer = noise(x[epoch:]) < 0.5 * noise(before)
+        stands_out = drop > (2 if calmer else 4) * around.max() and drop > 5 * np.median(around)
+        if stands_out and np.median(before) - np.median(after) > 0.7 * drop:
             return (
                 f"the training loss drops from {x[epoch - 1]:.3g} to {x[epoch]:.3g} at epoch "
-                f"{epoch}, and stays there; its typical step around is {typical:.2g}",
+                f"{epoch}, and stays there; its typical step around is {np.median(around):.2g}",
                 epoch,
             )
 
@@ -472,8 +474,8 @@ def falls(c):
         ways = [f"the {name} loss falls from {x[0]:.3g} to {end(x):.3g}" for name, x in c.named()]
         if c.val is not None and end(c.val) < end(c.train) - 3 * noise(c.train):
             ways.append(
-                "the validation loss is the lower one, as dropout and augmentation make it, which "
-                "act in training only, and a mean over an epoch in which the loss still falls"
+                "the validation loss is the lower one: dropout and augmentation act in training "
+                "only, a mean over an epoch lags behind, or the validation data are easier"
             )
         return ", ".join(ways), None
 
@@ -503,10 +505,10 @@ RULES = (
     (validation_never_falls, "validation never fell"),
     (falls_twice, "double descent"),
     (validation_rises, "overfitting"),
+    (stays_high, "underfitting"),
     (drops_again, "learning-rate drop"),
     (scatters, "noisy validation"),
     (stays_apart, "generalisation gap"),
-    (stays_high, "underfitting"),
     (stalls, "plateau"),
     (falls, "healthy"),
     (fits_nothing, "inconclusive"),

@@ -362,7 +362,7 @@ def test_a_high_training_loss_is_not_underfitting_while_validation_falls():
     t = np.linspace(0, 1, 60)
     found = diagnose(decay(t, to=0.6) + 0.01 * e[0], decay(t, to=0.2) + 0.005 * e[1])
     assert found.pattern == "healthy"
-    assert "the validation loss is the lower one, as dropout and augmentation" in found.evidence
+    assert "the validation loss is the lower one: dropout and augmentation" in found.evidence
 
 
 def test_fine_tuning_is_measured_by_the_guess():
