@@ -38,6 +38,17 @@ def huber_gradient(input, target, delta):
     ...
 
 
+def laplace_nll(input, target, scale):
+    """The mean negative log-likelihood of targets under Laplace noise: one number.
+
+    Around the prediction, input, the noise has the density exp(-|e| / scale) / (2 scale), for
+    e = target - input. input and target have equal shapes, scale is a positive number.
+
+    Lesson 7. 1 point.
+    """
+    ...
+
+
 def quantile_loss(input, target, quantile):
     """The mean quantile loss of two arrays of equal shape: one number.
 

@@ -46,6 +46,25 @@ def gradient_in_place(input, target, delta):
     return np.clip(input, -delta, delta) / input.size
 
 
+def laplace_nll(input, target, scale):
+    density = np.exp(-np.abs(target - input) / scale) / (2 * scale)
+    return -np.mean(np.log(density))
+
+
+nll_without_constant = slip(laplace_nll, "log(2 scale) is missing", (" / (2 * scale)", ""))
+nll_without_two = slip(laplace_nll, "the 2 is missing", ("(2 * scale)", "scale"))
+log_likelihood = slip(laplace_nll, "the loss is its negative", ("-np.mean", "np.mean"))
+scale_on_the_wrong_side = slip(
+    laplace_nll, "does not multiply it", ("input) / scale", "input) * scale")
+)
+nll_summed = slip(laplace_nll, "a sum taken for a mean", ("np.mean", "np.sum"))
+
+
+@mistake(laplace_nll, "this is Gaussian noise")
+def gaussian_nll(input, target, scale):
+    return np.mean(((input - target) / scale) ** 2) / 2 + np.log(scale * np.sqrt(2 * np.pi))
+
+
 def quantile_loss(input, target, quantile):
     e = target - input
     return np.mean(np.maximum(quantile * e, (quantile - 1) * e))

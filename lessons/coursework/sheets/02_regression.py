@@ -95,6 +95,54 @@ def at_the_joint(rng):
     yield np.array([1.5, -1.5, 3.0]), np.array([1.0, -1.0, 0.0]), 0.5
 
 
+@exercise(lesson=7, points=1)
+def laplace_nll(input, target, scale):
+    """The mean negative log-likelihood of targets under Laplace noise: one number.
+
+    Around the prediction, input, the noise has the density exp(-|e| / scale) / (2 scale), for
+    e = target - input. input and target have equal shapes, scale is a positive number.
+    """
+    return np.mean(np.abs(input - target)) / scale + np.log(2 * scale)
+
+
+@laplace_nll.check("a few numbers")
+def a_few_numbers(rng):
+    yield *errors(rng), 0.7
+    yield *errors(rng), 2.5
+
+
+@laplace_nll.check("no error", hint="log(2 scale) remains where all errors are 0")
+def no_error(rng):
+    yield np.array([1.0, 2.0, -3.0]), np.array([1.0, 2.0, -3.0]), 0.3
+
+
+@laplace_nll.mistake(
+    "the constant log(2 scale) is missing, without which scales cannot be compared"
+)
+def constant_forgotten(input, target, scale):
+    return np.mean(np.abs(input - target)) / scale
+
+
+@laplace_nll.mistake("the density is divided by 2 scale, not by scale: the 2 is missing")
+def two_forgotten(input, target, scale):
+    return np.mean(np.abs(input - target)) / scale + np.log(scale)
+
+
+@laplace_nll.mistake("the sign is that of the log-likelihood: the loss is its negative")
+def not_negative(input, target, scale):
+    return -np.mean(np.abs(input - target)) / scale - np.log(2 * scale)
+
+
+@laplace_nll.mistake("this is Gaussian noise: Laplace noise has |e|, not e^2")
+def gaussian(input, target, scale):
+    return np.mean((input - target) ** 2) / (2 * scale**2) + np.log(scale * np.sqrt(2 * np.pi))
+
+
+@laplace_nll.mistake("the scale divides |e|, it does not multiply it")
+def scale_multiplies(input, target, scale):
+    return np.mean(np.abs(input - target)) * scale + np.log(2 * scale)
+
+
 @exercise(lesson=8, points=2)
 def quantile_loss(input, target, quantile):
     """The mean quantile loss of two arrays of equal shape: one number.
