@@ -58,3 +58,15 @@ def quantile_loss(input, target, quantile):
     Lesson 8. 2 points.
     """
     ...
+
+
+def gaussian_slopes(mean, log_variance, target):
+    """The slopes of the Gaussian NLL: along the mean, and along the log of the variance.
+
+    For one target y, with s the log of the variance, the loss is (y - mean)^2 / (2 exp(s)) + s / 2.
+    The arguments are arrays of equal shape; return two arrays of that shape, by hand, without
+    backward. Nothing is averaged: each element has its own loss.
+
+    Lesson 9. 2 points.
+    """
+    ...

@@ -80,3 +80,29 @@ cost_below_zero = slip(
     ("quantile - 1", "1 - quantile"),
 )
 quantile_summed = slip(quantile_loss, "a sum taken for a mean", ("np.mean", "np.sum"))
+
+
+def gaussian_slopes(mean, log_variance, target):
+    variance = np.exp(log_variance)
+    e = mean - target
+    return e / variance, (1 - e**2 / variance) / 2
+
+
+slope_of_the_mean_turned = slip(
+    gaussian_slopes, "has its sign turned", ("return e / variance", "return -e / variance")
+)
+variance_not_exponentiated = slip(
+    gaussian_slopes, "divide by exp(s), not by s", ("np.exp(log_variance)", "log_variance")
+)
+spread_for_variance = slip(
+    gaussian_slopes,
+    "not of the standard deviation",
+    ("np.exp(log_variance)", "np.exp(2 * log_variance)"),
+)
+log_forgotten = slip(
+    gaussian_slopes, "the term s / 2", ("(1 - e**2 / variance)", "(-(e**2) / variance)")
+)
+sign_of_the_inner = slip(gaussian_slopes, "the sign is missing", ("1 - e**2", "1 + e**2"))
+by_the_variance = slip(
+    gaussian_slopes, "along the variance", ("/ variance) / 2", "/ variance) / (2 * variance)")
+)

@@ -173,3 +173,69 @@ def one_side(input, target, quantile):
 def negative_cost(input, target, quantile):
     e = target - input
     return np.where(e > 0, quantile * e, (1 - quantile) * e).mean()
+
+
+@exercise(lesson=9, points=2)
+def gaussian_slopes(mean, log_variance, target):
+    """The slopes of the Gaussian NLL: along the mean, and along the log of the variance.
+
+    For one target y, with s the log of the variance, the loss is (y - mean)^2 / (2 exp(s)) + s / 2.
+    The arguments are arrays of equal shape; return two arrays of that shape, by hand, without
+    backward. Nothing is averaged: each element has its own loss.
+    """
+    m = Tensor(mean, requires_grad=True)
+    s = Tensor(log_variance, requires_grad=True)
+    loss = losses.gaussian_nll_loss(m, target, np.exp(s), reduction="sum")
+    return grad(loss, [m, s])
+
+
+@gaussian_slopes.check("a few numbers")
+def means_and_variances(rng):
+    yield *errors(rng), rng.normal(size=(2, 3)).round(2)
+    yield np.array([0.5, -1.0]), np.array([np.log(4.0), -2.0]), np.array([2.0, 0.0])
+
+
+@gaussian_slopes.check("no error", hint="only the slope of s / 2 remains")
+def no_error_at_all(rng):
+    yield np.array([1.0, -2.0]), np.array([0.3, 1.5]), np.array([1.0, -2.0])
+
+
+@gaussian_slopes.mistake("the first slope has its sign turned: it is (mean - y), not (y - mean)")
+def sign_turned(mean, log_variance, target):
+    e = target - mean
+    precision = np.exp(-log_variance)
+    return e * precision, (1 - e**2 * precision) / 2
+
+
+@gaussian_slopes.mistake("s is the log of the variance, so divide by exp(s), not by s")
+def divided_by_s(mean, log_variance, target):
+    e = mean - target
+    return e / log_variance, (1 - e**2 / log_variance) / 2
+
+
+@gaussian_slopes.mistake("s is the log of the variance, not of the standard deviation")
+def standard_deviation(mean, log_variance, target):
+    e = mean - target
+    precision = np.exp(-2 * log_variance)
+    return e * precision, (1 - e**2 * precision) / 2
+
+
+@gaussian_slopes.mistake("along s, the term s / 2 has the slope 1/2: it is missing")
+def half_missing(mean, log_variance, target):
+    e = mean - target
+    precision = np.exp(-log_variance)
+    return e * precision, -(e**2) * precision / 2
+
+
+@gaussian_slopes.mistake("the derivative of exp(-s) along s is -exp(-s): the sign is missing")
+def inner_sign(mean, log_variance, target):
+    e = mean - target
+    precision = np.exp(-log_variance)
+    return e * precision, (1 + e**2 * precision) / 2
+
+
+@gaussian_slopes.mistake("this is the slope along the variance: along its log, multiply by exp(s)")
+def along_the_variance(mean, log_variance, target):
+    e = mean - target
+    precision = np.exp(-log_variance)
+    return e * precision, (1 - e**2 * precision) * precision / 2
