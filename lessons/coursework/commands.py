@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..kit import natural_number, tick
 from .feedback import NOT_BEGUN
-from .one_file import Mark, mark, verify
+from .one_file import Mark, mark, verify, what_stays_open
 from .sheet import SHEETS, TEMPLATES, Plan, find, load, read_plan, whole
 from .whole_class import grade, text_of
 
@@ -41,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     )
     many.add_argument("--fresh", action="store_true", help="grade again what is graded already")
     many.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    many.add_argument(
+        "--require-sandbox",
+        action="store_true",
+        help="do not grade where the operating system cannot close files, processes and network",
+    )
 
     for added in (one, many):
         added.add_argument("--sheet", help="06, or the path of your own sheet")
@@ -129,6 +134,11 @@ def grade_class(args: argparse.Namespace) -> int:
         raise ValueError(f"--out {out}: a .csv in a folder that exists; a .json goes beside it")
 
     print(plan.sheet)
+    if still_open := what_stays_open():
+        if args.require_sandbox:
+            raise ValueError("--require-sandbox: not closed here: " + "; ".join(still_open))
+        print("not closed to submissions by the operating system: " + "; ".join(still_open))
+        print("(only Python's audit hook keeps them out; see lessons/coursework/README.md)")
     report = partial(print, flush=True)
     rows = grade(args.folder, plan, out, fresh=args.fresh, jobs=args.jobs, report=report)
     print("\nexercise: share of the class that has its points")

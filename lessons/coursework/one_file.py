@@ -26,6 +26,7 @@ from .sheet import Check, Exercise, Plan
 RUNNER = Path(__file__).with_name("runner.py")
 LIBRARY = Path(microloss.__file__).parents[1]
 LONGEST = 1 << 22  # characters of one reply
+LARGEST_FOLDER = 64 << 20  # bytes that a submission may write in all
 interrupted = threading.Event()  # set, all that wait for a process give up
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
 
@@ -44,6 +45,10 @@ class Mark:
 
 class SheetError(ValueError):
     """The author's mistake, not a student's."""
+
+
+class TooLarge(Exception):
+    """A submission fills its folder."""
 
 
 class Process:
@@ -70,7 +75,8 @@ class Process:
 
     def start(self) -> dict:
         """Load the file in a new process; what became of it."""
-        fixed = {"TMPDIR": self.folder.name, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+        fixed = {"TMPDIR": self.folder.name, "PYTHONHASHSEED": "0"}
+        fixed |= {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
         self.process = subprocess.Popen(
             [sys.executable, "-u", RUNNER, LIBRARY],
             cwd=self.folder.name,
@@ -139,6 +145,10 @@ class Process:
             return {"value": decode(reply["value"]), "changed": changed}
         except queue.Empty:
             return self.failure("TooSlow", f"no answer within {seconds:g} seconds")
+        except TooLarge:
+            return self.failure(
+                "TooLarge", f"it writes more than {LARGEST_FOLDER >> 20} MB of files"
+            )
         except Exception:
             return self.failure("Unreadable", "the answer is too long, or garbled")
 
@@ -153,6 +163,8 @@ class Process:
             except queue.Empty:
                 if time.monotonic() > deadline:
                     raise
+            if size_of(self.folder.name) > LARGEST_FOLDER:
+                raise TooLarge
 
     def failure(self, kind: str, text: str) -> dict:
         self.stop()
@@ -165,6 +177,27 @@ class Process:
             with contextlib.suppress(OSError):  # what it has not read any more
                 self.process.stdin.close()
             self.process = None
+
+
+def size_of(folder: str) -> int:
+    """The bytes of all files in a folder, which may change meanwhile."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+    return total
+
+
+def what_stays_open() -> list[str]:
+    """What the kernel of this machine does not keep from a submission; empty if nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(RUNNER.with_name("kernel.py"))]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return [f"files, processes and the network: {done.stderr.strip()[-200:] or 'no answer'}"]
 
 
 def mark(plan: Plan, source: str, name: str, *, quiet: bool) -> list[Mark]:

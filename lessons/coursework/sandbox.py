@@ -1,7 +1,8 @@
 """What a student's file cannot reach by accident: files, processes, the network, the library.
 
 Python tells an audit hook of every wish to open, list, change or start something, and the hook
-refuses. It cannot be taken away, but it is Python itself: code that is bent on it can get round.
+refuses in words that help. The hook is Python, and Python can undo it: on Linux, what is refused
+here is refused once more by the kernel, in `kernel`.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ PATHS = {
     "os.link": 2, "os.symlink": 2, "sqlite3.connect": 1,
 }  # fmt: skip
 READING = {"os.listdir", "os.scandir"}
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 REFUSED = (
     "subprocess.", "socket.", "ctypes.", "mmap.", "os.exec", "os.fork", "os.posix_spawn",
     "os.spawn", "os.startfile", "os.system", "os.kill", "pty.", "resource.prlimit", "winreg.",

@@ -88,8 +88,6 @@ def test_what_goes_wrong_costs_one_exercise(body, words):
     "source, words",
     [
         ("def broken(:", "SyntaxError: invalid syntax in line 1: def broken(:"),
-        ("import torch\n" + RIGHT, "it imports torch"),
-        ("from microloss.losses import huber_loss\n" + RIGHT, "microloss.losses.huber_loss"),
         ("import sys\nsys.exit()\n" + RIGHT, "it calls sys.exit()"),
         ("while True: pass", "a loop without an end"),
         ("\0", "null bytes"),
@@ -99,6 +97,39 @@ def test_a_file_that_cannot_be_run_is_told_why(source, words):
     marks = marks_of(source)
     assert {m.points for m in marks.values()} == {0}
     assert all(words in " ".join(m.feedback.split()) for m in marks.values()), marks
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        "import torch",
+        "from torch import *",
+        "import matplotlib.pyplot as plt",
+        "from microloss.losses import huber_loss as theirs",
+        "try:\n    import torch\nexcept ImportError:\n    torch = None",
+        "if __name__ == '__main__':\n    import matplotlib.pyplot as plt\n    plt.show()",
+        "def trial():\n    import torch\n    return torch.ones(3)",
+    ],
+)
+def test_a_foreign_import_costs_nothing_that_does_not_need_it(trial):
+    for source in (f"{trial}\n{RIGHT}", f"{RIGHT}\n{trial}\n"):
+        assert {m.feedback for m in marks_of(source).values()} == {""}
+
+
+@pytest.mark.parametrize(
+    "imported, used, words",
+    [
+        ("import torch", "torch.mean(input)", "it imports torch in line 1"),
+        ("from torch import mean", "mean(input)", "it imports torch.mean in line 1"),
+        ("from microloss.losses import huber_loss as theirs", "theirs(1, 2)", "microloss.losses."),
+    ],
+)
+def test_a_foreign_import_costs_the_function_that_uses_it(imported, used, words):
+    marks = marks_of(f"{imported}\n" + with_body(f"return {used}"))
+    assert [name for name, m in marks.items() if m.points == 0] == [FIRST]
+    assert words in " ".join(marks[FIRST].feedback.split()), marks[FIRST].feedback
+    local = marks_of(with_body(f"{imported}; return {used}"))
+    assert "use what the sheet imports" in " ".join(local[FIRST].feedback.split())
 
 
 @pytest.mark.parametrize(
@@ -487,5 +518,6 @@ def test_from_the_command_line(class_of_three, tmp_path):
         [sys.executable, "-m", "lessons", *command], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "anna  5 of 5 points" in done.stdout and "3 submissions" in done.stdout
+    of = sum(e.points for e in SHEET.exercises)
+    assert f"anna  {of:g} of {of:g} points" in done.stdout and "3 submissions" in done.stdout
     assert out.exists() and out.with_suffix(".json").exists()
