@@ -184,7 +184,7 @@ def fit_lines(loss, x, y, steps=400):
     for _ in range(steps):
         optimizer.zero_grad()
         guess = lines[:, :1] * x + lines[:, 1:]
-        loss(guess, y, reduction="sum").backward()  # a sum, so that no row heeds the others
+        loss(guess, y, reduction="sum").backward()  # a sum, so that no row affects the others
         optimizer.step()
         schedule.step()
     return lines.data

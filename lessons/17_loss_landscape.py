@@ -93,7 +93,7 @@ others = [least["MSE after a sigmoid"], least["logistic loss of a network"]]
 claim(
     "Both losses of the weighted sum show no negative eigenvalue in 30 random places",
     min(sums) > -1e-12,
-    f"least {min(sums):.0e}; that is no proof, the formula above is one",
+    f"least {min(sums):.0e}; that is not a proof, the formula above is one",
 )
 claim(
     "A sigmoid before the MSE, or a hidden layer, brings negative eigenvalues: not convex",

@@ -533,7 +533,7 @@ save(fig, "below")
 
 takeaway("""
     Draw both losses from before the first step on, and read the shape, not the last number. A loss
-    that is too good is a fault as well. Validation below training is no underfitting: measure the
+    that is too good is a fault as well. Validation below training is not underfitting: measure the
     training loss again, after the epoch and in eval() mode, before you worry. Validate on many
     images, always the same ones. A cure that only slows the run down hides a fault. And doubt the
     reader: its bounds are conventions, it needs room above the noise, and it cannot name the cause.

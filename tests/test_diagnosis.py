@@ -214,7 +214,7 @@ def test_the_epoch_to_keep_is_the_raw_minimum_and_never_the_start():
     train = np.r_[2.3, 0.9, 0.6, 0.4, 0.3, 0.2 * 0.9 ** np.arange(25)]
     found = diagnose(train, val)
     assert (found.pattern, found.epoch) == ("overfitting", 3)
-    val[0] = 0.45  # lower than any that follow: the start is no epoch to keep
+    val[0] = 0.45  # lower than any that follow: the start is not an epoch to keep
     assert diagnose(train, val).pattern == "validation never fell"
     val = np.r_[0.6, 0.7, 0.45, 0.4, 0.41, 0.5 + 0.05 * np.arange(25)]
     assert diagnose(train, val).epoch == 3

@@ -607,6 +607,7 @@ def test_title_that_disagrees_with_the_file_name(write, tmp_path):
 def test_interrupted_course(write, tmp_path):
     write("""
 import os, signal, time
+time.sleep(0.5)  # until it waits for this lesson
 os.kill(os.getppid(), signal.SIGINT)
 time.sleep(60)
 """)

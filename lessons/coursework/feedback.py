@@ -57,7 +57,7 @@ OF_MESSAGES = {
     "positional argument": "keep the arguments of the sheet, and their order",
     "nothing to differentiate": "none of it asks for gradients: Tensor(x, requires_grad=True)",
     "does not depend on": "a path is cut before it, by .data or grad() without create_graph=True",
-    "must be a Tensor": "an array is no Tensor yet: Tensor(x, requires_grad=True)",
+    "must be a Tensor": "an array is not a Tensor yet: Tensor(x, requires_grad=True)",
     "truth value": "an `if` cannot decide for all elements at once: np.where or np.maximum does",
     "could not be broadcast|not aligned|core dimension": "these shapes do not go together: "
     "keepdims=True keeps an axis that is summed over, x[:, None] adds one",
@@ -90,7 +90,7 @@ def unreadable(error: dict) -> str:
     """Why a file could not be run at all."""
     why = OF_ERRORS.get(error["kind"], "")
     if error["kind"] in ("SyntaxError", "IndentationError", "TabError"):
-        why = "this is no Python, so nothing in the file can be run"
+        why = "this is not Python, so nothing in the file can be run"
     elif not why and error["where"]:
         why = 'the file must run to its end: trials belong under `if __name__ == "__main__":`'
     lines = [("raised", f"{error['kind']}: {error['text']}"), ("in", error["where"]), ("why", why)]

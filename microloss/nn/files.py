@@ -60,7 +60,7 @@ def _cure(value: Any) -> str:
 
 
 def load(path) -> dict:
-    """Read what save() wrote. No code in the file is run, whoever made it.
+    """Read what save() wrote. No code in the file is run, even if a stranger made it.
 
     Raises: FileNotFoundError, and ValueError for a file that save() did not write.
     """

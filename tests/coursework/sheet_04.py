@@ -298,7 +298,7 @@ best_of_all = slip(
 keeps_what_it_has = slip(
     early_stopping, "keep the parameters of the lowest loss", ("return best", "return epoch")
 )
-equal_is_enough = slip(early_stopping, "an equal loss is no improvement", ("loss <", "loss <="))
+equal_is_enough = slip(early_stopping, "an equal loss is not an improvement", ("loss <", "loss <="))
 nan_is_no_rise = slip(early_stopping, "also loss >= best", ("loss <", "not loss >="))
 argmin_so_far = slip(
     early_stopping,
@@ -385,7 +385,7 @@ fall_to_the_last = slip(
     diagnose_curve, "to its lowest, not to its last", ("min(train)", "train[-1]")
 )
 any_turn_for_oscillating = slip(
-    diagnose_curve, "one rise is no swinging", ("turns > (len(train) - 2) / 2 and ", "")
+    diagnose_curve, "one rise is not swinging", ("turns > (len(train) - 2) / 2 and ", "")
 )
 fixed_bounds = slip(
     diagnose_curve,

@@ -157,7 +157,7 @@ def test_backward_adds_to_grad_until_it_is_reset():
 
 def test_grad_is_a_plain_array():
     x, y = variable(2.0), variable([1.0, 2.0])
-    for _ in range(2):  # a second time adds; the sum of two 0-dimensional arrays is no array
+    for _ in range(2):  # a second time adds; the sum of two 0-dimensional arrays is not an array
         (x * x * y + x).sum().backward()
         for tensor in (x, y):
             assert type(tensor.grad) is np.ndarray

@@ -545,7 +545,7 @@ def ties(rng):
     yield np.array([0.9, 0.5, 0.6, 0.5, 0.7, 0.4]), 3
 
 
-@early_stopping.check("nan in the curve", hint="nan is no improvement")
+@early_stopping.check("nan in the curve", hint="nan is not an improvement")
 def not_a_number(rng):
     yield np.array([0.9, 0.7, np.nan, 0.8, 0.75, 0.6]), 3
     yield np.array([0.9, np.nan, 0.6, np.nan, np.nan, 0.5]), 2
@@ -582,14 +582,14 @@ def keeps_the_last(val, patience):
     return (early_stopping.reference(val, patience)[1],) * 2
 
 
-@early_stopping.mistake("an equal loss is no improvement: the earlier one stays")
+@early_stopping.mistake("an equal loss is not an improvement: the earlier one stays")
 def equal_is_enough(val, patience):
     shrinking = val - 1e-9 * np.arange(len(val))
     return early_stopping.reference(shrinking, patience)
 
 
 @early_stopping.mistake(
-    "nan is no improvement: each comparison with it is False, also loss >= best"
+    "nan is not an improvement: each comparison with it is False, also loss >= best"
 )
 def nan_is_lower(val, patience):
     best = last = 0
@@ -599,7 +599,7 @@ def nan_is_lower(val, patience):
     return best, last
 
 
-@early_stopping.mistake("nan is no improvement, but np.argmin takes it for the lowest")
+@early_stopping.mistake("nan is not an improvement, but np.argmin takes it for the lowest")
 def argmin_takes_nan(val, patience):
     last = 0
     while last - np.argmin(val[: last + 1]) < patience and last + 1 < len(val):
@@ -727,7 +727,7 @@ def rises_at_the_end(rng):
     )
 
 
-@diagnose_curve.check("one bump", hint="one rise is no swinging: train turns at half of the epochs")
+@diagnose_curve.check("one bump", hint="one rise is not swinging: train turns at half of the epochs")
 def one_bump(rng):
     yield from drawn(rng, towards(1, 0.1) + 0.25 * (EPOCHS == 5), towards(1, 0.2))
 

@@ -480,7 +480,7 @@ EXTREMES = [
 
 
 def column_errors(loss, *more):
-    """(N, 1) against (N,) is no pair."""
+    """(N, 1) against (N,) is not a pair."""
     return Error(loss, (np.zeros((3, 1)), np.zeros(3), *more), {}, ValueError, ("(3, 1)", "(3,)"))
 
 
