@@ -375,7 +375,7 @@ claim(
 )
 say("""
 In a plane the codes of all digits lie close together, and a Gaussian mostly meets them. With more
-numbers it often misses: what is decoded between the codes is not a digit. A narrow code is one cure,
+numbers it often misses: what it decodes between the codes is not a digit. A narrow code is a cure,
 and it rebuilds badly. The VAE has another: its decoder learns to draw from blurred codes, and its
 encoder lays them out for N(0, 1).
 """)

@@ -333,7 +333,7 @@ def _show(text: str, kind: str, rich: str) -> None:
 
 
 def _markdown(text: str) -> str:
-    """Prose as Markdown: its signs are not markup (but backticks are), indented lines are fenced."""
+    """Prose as Markdown: signs are not markup (but backticks are), indented lines are fenced."""
 
     def escape(found):
         return found[1] or "\\" + found[0]

@@ -727,7 +727,9 @@ def rises_at_the_end(rng):
     )
 
 
-@diagnose_curve.check("one bump", hint="one rise is not swinging: train turns at half of the epochs")
+@diagnose_curve.check(
+    "one bump", hint="one rise is not swinging: train turns at half of the epochs"
+)
 def one_bump(rng):
     yield from drawn(rng, towards(1, 0.1) + 0.25 * (EPOCHS == 5), towards(1, 0.2))
 
