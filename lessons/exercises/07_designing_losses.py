@@ -92,3 +92,17 @@ def clip_by_norm(gradients, max_norm):
     Lesson 35. 2 points.
     """
     ...
+
+
+def multiply_adds(sizes, batch):
+    """How many multiply-adds the matrix products of one training step take: a whole number.
+
+    `sizes` are the widths of a network of linear layers, from the input to the output, such as
+    (64, 32, 10); a batch of `batch` examples goes forward once, and back once. Forward, a layer
+    multiplies its input by its weights. Backward there is a product for the gradient of the
+    weights and one for the gradient of the input, except that nobody needs the gradient of the
+    network's own input. Biases and activations do not count.
+
+    Lesson 36. 1 point.
+    """
+    ...

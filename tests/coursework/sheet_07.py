@@ -152,3 +152,20 @@ def clip_each(gradients, max_norm):
 @mistake(clip_by_norm, "cut one by one")
 def clip_values(gradients, max_norm):
     return [np.minimum(np.maximum(g, -max_norm), max_norm) for g in gradients]
+
+
+def multiply_adds(sizes, batch):
+    total = 0
+    for place in range(len(sizes) - 1):
+        n, m = sizes[place : place + 2]
+        total += batch * n * m * (3 if place > 0 else 2)
+    return total
+
+
+input_counted = slip(multiply_adds, "nobody needs it", (" if place > 0 else 2", ""))
+without_a_way_back = slip(
+    multiply_adds, "the way back is missing", ("(3 if place > 0 else 2)", "1")
+)
+half_a_way_back = slip(multiply_adds, "weights and input", ("3 if place > 0 else 2", "2"))
+batch_forgotten = slip(multiply_adds, "multiply by the batch", ("batch * n", "n"))
+with_biases = slip(multiply_adds, "biases do not count", ("n * m *", "(n * m + m) *"))

@@ -5,6 +5,8 @@ gradient through a training step, what holds an old task in mind, an average of 
 gradients that are cut to length.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from lessons.coursework import exercise, gradient
@@ -411,3 +413,63 @@ def without_eps(gradients, max_norm):
 def sum_of_norms(gradients, max_norm):
     norm = sum(np.linalg.norm(g) for g in gradients)
     return [g * min(1, max_norm / (norm + 1e-6)) for g in gradients]
+
+
+@exercise(lesson=36, points=1)
+def multiply_adds(sizes, batch):
+    """How many multiply-adds the matrix products of one training step take: a whole number.
+
+    `sizes` are the widths of a network of linear layers, from the input to the output, such as
+    (64, 32, 10); a batch of `batch` examples goes forward once, and back once. Forward, a layer
+    multiplies its input by its weights. Backward there is a product for the gradient of the
+    weights and one for the gradient of the input, except that nobody needs the gradient of the
+    network's own input. Biases and activations do not count.
+    """
+    layers = [n * m for n, m in pairwise(sizes)]
+    return batch * (3 * sum(layers) - layers[0])
+
+
+@multiply_adds.check("a few networks")
+def networks(rng):
+    yield (7, 5, 3), 11
+    yield (13, 17, 2, 5), 3
+
+
+@multiply_adds.check("a single layer", hint="forward, and backward for the weights: two products")
+def single_layer(rng):
+    yield (7, 3), 5
+
+
+@multiply_adds.mistake("the gradient of the network's own input is counted: nobody needs it")
+def own_input_too(sizes, batch):
+    return 3 * batch * sum(n * m for n, m in pairwise(sizes))
+
+
+@multiply_adds.mistake("the way back is missing: up to two further products for each layer")
+def forward_only(sizes, batch):
+    return batch * sum(n * m for n, m in pairwise(sizes))
+
+
+@multiply_adds.mistake("backward, most layers have two products: weights and input")
+def one_product_back(sizes, batch):
+    return 2 * batch * sum(n * m for n, m in pairwise(sizes))
+
+
+@multiply_adds.mistake("each example of the batch takes its own: multiply by the batch")
+def one_example(sizes, batch):
+    layers = [n * m for n, m in pairwise(sizes)]
+    return 3 * sum(layers) - layers[0]
+
+
+@multiply_adds.mistake("biases do not count here: they are added, not multiplied")
+def biases_too(sizes, batch):
+    layers = [n * m + m for n, m in pairwise(sizes)]
+    return batch * (3 * sum(layers) - layers[0])
+
+
+@multiply_adds.mistake(
+    "it is the last layer whose input needs a gradient; the first one's does not"
+)
+def last_layer_left_out(sizes, batch):
+    layers = [n * m for n, m in pairwise(sizes)]
+    return batch * (3 * sum(layers) - layers[-1])
