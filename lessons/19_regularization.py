@@ -292,16 +292,22 @@ for _ in range(1000):
     plain_steps.step()
 
 
-def proximal(X, y, l1, l2=0.0, steps=2000):
-    """Minimise mean((X w - y)²) + l1 * sum |w| + l2 * sum(w²), for many (X, y) at once."""
+def proximal(X, y, l1, l2=0.0, steps=600):
+    """Minimise mean((X w - y)²) + l1 * sum |w| + l2 * sum(w²), for many (X, y) at once.
+
+    Each step begins a little ahead, by the step before (FISTA; Beck and Teboulle 2009).
+    """
     n, width = X.shape[-2:]
     turned = np.swapaxes(X, -1, -2)
     curvature = 2 * turned @ X / n + 2 * l2 * np.eye(width)
     pull = 2 * turned @ y[..., None] / n
     lr = 1 / np.linalg.eigvalsh(curvature).max()
     w = np.zeros_like(pull)
-    for _ in range(steps):
-        w = soft_threshold(w - lr * (curvature @ w - pull), lr * l1)
+    ahead = w
+    for step in range(1, steps + 1):
+        before = w
+        w = soft_threshold(ahead - lr * (curvature @ ahead - pull), lr * l1)
+        ahead = w + (step - 1) / (step + 2) * (w - before)
     return w[..., 0]
 
 
@@ -371,10 +377,8 @@ claim(
 
 paths = {
     "L2: no weight is 0": by_l2,
-    "L1: zeros, one of the pair": np.array([proximal(X, y, l1, steps=500) for l1 in path]),
-    "Elastic net: the pair stays": np.array(
-        [proximal(X, y, l1, strength, steps=500) for l1 in path]
-    ),
+    "L1: zeros, one of the pair": np.array([proximal(X, y, l1) for l1 in path]),
+    "Elastic net: the pair stays": np.array([proximal(X, y, l1, strength) for l1 in path]),
 }
 fig, axes = plt.subplots(1, 4, figsize=(14, 3.8), width_ratios=[1, 1, 1, 0.9])
 for ax, (title, weights) in zip(axes, paths.items()):
