@@ -7,37 +7,40 @@ import argparse
 import os
 import sys
 import textwrap
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import kit, seeds
-from .course import Lesson, Result, course, find, run
+from .course import Lesson, Result, course, find, run, run_all
 from .coursework import commands
 from .syllabus import syllabus
 
 
-def run_all(lessons: list[Lesson], options: list[str]) -> list[Result]:
-    """Run lessons one after the other: a line each, and the output of those that fail."""
+def report(lessons: list[Lesson], results: Iterable[Result]) -> list[Result]:
+    """A line for each lesson as soon as its result is there, and the output of those that fail."""
     width = max(len(str(lesson)) for lesson in lessons)
-    results = []
+    results = iter(results)
+    shown = []
     for lesson in lessons:
         print(f"{lesson!s:<{width}}", end="", flush=True)
-        result = run(lesson, options, quiet=True)
+        result = next(results)
         held = f"{sum(c.holds for c in result.claims)} of {len(result.claims)} claims held"
         print(f"{result.seconds:7.1f} s  {held}{'' if result.passed else ', FAILED'}", flush=True)
         if not result.passed:
             print(textwrap.indent(result.output, "    | ", predicate=lambda line: True))
-        results.append(result)
-    return results
+        shown.append(result)
+    return shown
 
 
-def summary(lessons: list[Lesson], results: list[Result]) -> str:
+def summary(lessons: list[Lesson], results: list[Result], seconds: float) -> str:
     claims = [claim.holds for result in results for claim in result.claims]
     failed = [str(lesson) for lesson, result in zip(lessons, results) if not result.passed]
     total = (
         f"Lessons passed: {len(results) - len(failed)} of {len(results)}. "
         f"Claims held: {sum(claims)} of {len(claims)}. "
         f"Figures: {sum(result.figures for result in results)}. "
-        f"Seconds: {sum(result.seconds for result in results):.1f}."
+        f"Seconds: {seconds:.1f}."
     )
     return "\n".join([total, "Failed:", *failed] if failed else [total])
 
@@ -79,6 +82,7 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
     options = ["--seed", str(args.seed), "--out", str(args.out), *["--show"] * args.show]
     if args.no_pause or len(chosen) != 1:
         options.append("--no-pause")
+    started = time.perf_counter()
     try:
         if args.seeds:
             passed = [
@@ -88,12 +92,14 @@ def main(argv: list[str] | None = None, folder: Path = Path(__file__).parent) ->
         if chosen:
             results = [run(lesson, options, quiet=False) for lesson in chosen]
         else:
-            chosen, results = lessons, run_all(lessons, options)
+            at_once = 1 if args.show else os.cpu_count()
+            runs = run_all([(lesson, options) for lesson in lessons], at_once)
+            chosen, results = lessons, report(lessons, runs)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
     if len(chosen) > 1:
-        print("", summary(chosen, results), sep="\n")
+        print("", summary(chosen, results, time.perf_counter() - started), sep="\n")
     return 0 if all(result.passed for result in results) else 1
 
 

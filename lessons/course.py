@@ -11,10 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import kit
+
+RUNNING: set[subprocess.Popen] = set()  # the lessons that run now
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def run(lesson: Lesson, options: list[str], quiet: bool) -> Result:
         if quiet:
             environment["PYTHONIOENCODING"] = encoding
         started = time.perf_counter()
-        process = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, lesson.path, *options],
             env=environment,
             stdout=subprocess.PIPE if quiet else None,
@@ -97,6 +101,12 @@ def run(lesson: Lesson, options: list[str], quiet: bool) -> Result:
             encoding=encoding,
             errors="replace",
         )
+        RUNNING.add(process)
+        try:
+            output, _ = process.communicate()
+        finally:
+            process.kill()
+            RUNNING.discard(process)
         seconds = time.perf_counter() - started
         events = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
     return Result(
@@ -108,5 +118,20 @@ def run(lesson: Lesson, options: list[str], quiet: bool) -> Result:
         ],
         figures=sum("figure" in event for event in events),
         seconds=seconds,
-        output=process.stdout or "",
+        output=output or "",
     )
+
+
+def run_all(
+    runs: Iterable[tuple[Lesson, list[str]]], at_once: int | None = os.cpu_count()
+) -> Iterator[Result]:
+    """The results of lessons, each with its options, in their order; several run at a time."""
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            started = [pool.submit(run, *one, quiet=True) for one in runs]
+            for future in started:
+                yield future.result()
+        finally:  # interrupted, what runs is stopped, and what waits does not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(RUNNING):
+                process.kill()

@@ -4,16 +4,14 @@ A claim is known by its statement, which must therefore be the same for every se
 """
 
 import argparse
-import os
 import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import kit
-from .course import Claim, Lesson, Result, run
+from .course import Claim, Lesson, Result, run_all
 
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -35,24 +33,20 @@ def parse(text: str) -> list[int]:
 
 def over(lessons: list[Lesson], seeds: list[int]) -> Iterator[tuple[Lesson, dict[int, Result]]]:
     """Each lesson with its results by seed, as soon as it has them all; a dot for every run."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-
-        def once(lesson: Lesson, seed: int) -> Result:
-            figures = Path(folder, f"{lesson.path.stem} {seed}")
-            return run(lesson, ["--seed", str(seed), "--out", str(figures)], quiet=True)
-
-        try:
-            started = [[pool.submit(once, lesson, seed) for seed in seeds] for lesson in lessons]
-            for lesson, futures in zip(lessons, started):
-                print(lesson, end=" ", flush=True)
-                results = {}
-                for seed, future in zip(seeds, futures):
-                    results[seed] = future.result()
-                    print("." if results[seed].passed else "F", end="", flush=True)
-                print()
-                yield lesson, results
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with tempfile.TemporaryDirectory() as folder:
+        results = run_all(
+            (lesson, ["--seed", str(seed), "--out", str(Path(folder, f"{lesson.number} {seed}"))])
+            for lesson in lessons
+            for seed in seeds
+        )
+        for lesson in lessons:
+            print(lesson, end=" ", flush=True)
+            by_seed = {}
+            for seed in seeds:
+                by_seed[seed] = next(results)
+                print("." if by_seed[seed].passed else "F", end="", flush=True)
+            print()
+            yield lesson, by_seed
 
 
 def report(lesson: Lesson, results: dict[int, Result]) -> bool:
